@@ -1,0 +1,32 @@
+package messages
+
+import "time"
+
+// DNSConfig is the part of dns_config that can change while the agent runs.
+type DNSConfig struct {
+	AllowStale        bool
+	MaxStale          time.Duration
+	NodeTTL           time.Duration
+	ServiceTTL        map[string]time.Duration // by name, prefix glob "x*", or "*"
+	OnlyPassing       bool
+	UDPAnswerLimit    int
+	ARecordLimit      int
+	EnableTruncate    bool
+	DisableCompress   bool
+	NodeMetaTXT       bool // TXT records with node metadata beside A and SRV
+	SOA               SOAConfig
+	Recursors         []string // host:port
+	RecursorTimeout   time.Duration
+	RecursorsAtRandom bool
+}
+
+// SOAConfig is what the SOA record says, in seconds.
+type SOAConfig struct {
+	Refresh, Retry, Expire, MinTTL uint32
+}
+
+// HTTPConfig is the part of http_config that can change while the agent runs.
+type HTTPConfig struct {
+	ResponseHeaders   map[string]string
+	MaxConnsPerClient int
+}

@@ -1,0 +1,180 @@
+package messages
+
+import (
+	"net"
+	"time"
+)
+
+// RaftState is the role of a server in its peer set.
+type RaftState string
+
+// The roles, as raft names them.
+const (
+	Follower  RaftState = "Follower"
+	Candidate RaftState = "Candidate"
+	Leader    RaftState = "Leader"
+	Shutdown  RaftState = "Shutdown"
+)
+
+// RaftStatus is what this server knows of the peer set. A new one is published
+// whenever one of its fields changes, but for LastContact and Stats, which ask
+// the library.
+type RaftStatus struct {
+	State      RaftState
+	LeaderID   string // node ID; empty when no leader is known
+	LeaderAddr string // host:port of its 8300; empty when no leader is known
+	Term       uint64
+
+	// Ready is true on a leader once everything that earlier leaders had committed
+	// is applied here; only then may it answer consistent reads.
+	Ready bool
+
+	// LastContact returns when the leader was last heard of; the zero time means
+	// never. On the leader it is now.
+	LastContact func() time.Time
+
+	// AppliedIndex returns the last log index that the state machine has taken in.
+	AppliedIndex func() uint64
+
+	// Stats returns the library's own figures, as `consul info` prints them.
+	Stats func() map[string]string
+}
+
+// Leads reports whether this server is the leader. A nil status leads nothing.
+func (s *RaftStatus) Leads() bool { return s != nil && s.State == Leader }
+
+// ApplyEntry asks for one entry to be committed to the log and applied.
+//
+// From:  invoke (for http, rpc, serverrpc, leader, local)
+// To:    raft
+// Reply: Applied; an error means that it was not applied, but for
+// ErrLeadershipLost, ErrCrashed and the asker's own deadline, after which nobody
+// knows
+type ApplyEntry struct {
+	Asked[Applied]
+	Entry []byte // a type byte and msgpack, as package wire encodes it
+}
+
+// Applied is what came of an ApplyEntry. The state is published before it is
+// answered.
+type Applied struct {
+	Index  uint64
+	Result any // what the state machine returned; an error is a refusal
+}
+
+// ConfirmLeader asks whether this server is still the leader, which a quorum must
+// say. All who ask at the same time share one round.
+//
+// From:  invoke
+// To:    raft
+// Reply: ReadIndex
+type ConfirmLeader struct {
+	Asked[ReadIndex]
+}
+
+// ReadIndex is the log index that a linearizable read has to have seen.
+type ReadIndex struct {
+	Index uint64
+}
+
+// RaftServer is one member of the peer set.
+type RaftServer struct {
+	ID      string
+	Address string
+	Voter   bool
+}
+
+// RaftConfiguration is the peer set.
+type RaftConfiguration struct {
+	Index   uint64
+	Servers []RaftServer
+}
+
+// GetRaftConfiguration asks for the newest peer set that this server has.
+//
+// From:  http, rpc, serverrpc, leader
+// To:    raft
+// Reply: RaftConfiguration
+type GetRaftConfiguration struct {
+	Asked[RaftConfiguration]
+}
+
+// PutPeer adds a server to the peer set, or changes its address or its vote. Only
+// the leader can.
+//
+// From:  leader
+// To:    raft
+// Reply: Unit
+type PutPeer struct {
+	Asked[Unit]
+	Server RaftServer
+}
+
+// RemovePeer takes a server from the peer set. Only the leader can.
+//
+// From:  leader, http, serverrpc
+// To:    raft
+// Reply: Unit
+type RemovePeer struct {
+	Asked[Unit]
+	ID string
+}
+
+// TransferLeadership asks the leader to hand over.
+//
+// From:  http, serverrpc
+// To:    raft
+// Reply: Unit, once another server leads
+type TransferLeadership struct {
+	Asked[Unit]
+	ID, Address string // empty: whoever is furthest
+}
+
+// TakeSnapshot asks for a raft snapshot now.
+//
+// From:  http, tests
+// To:    raft
+// Reply: Unit
+type TakeSnapshot struct {
+	Asked[Unit]
+}
+
+// LeadershipChanged says that this server has become the leader, or is it no
+// longer. The RaftStatus is published before it is told.
+//
+// From:  raft
+// To:    leader
+// Reply: none
+type LeadershipChanged struct {
+	Leading bool
+	Term    uint64
+}
+
+// NewLeader says that the peer set has another leader, or none.
+//
+// From:  raft
+// To:    leader, local
+// Reply: none
+type NewLeader struct {
+	ID, Address string // empty: none is known
+}
+
+// LeaderReady says that the leader has caught up with all that was committed
+// before its term, so that the state it holds is whole.
+//
+// From:  leader
+// To:    raft
+// Reply: none
+type LeaderReady struct {
+	Term uint64
+}
+
+// RaftConnAccepted hands a connection of port 8300 to raft, whose first byte has
+// said that it is raft's. The receiver owns it.
+//
+// From:  serverrpc
+// To:    raft
+// Reply: none
+type RaftConnAccepted struct {
+	Conn net.Conn
+}
