@@ -21,6 +21,9 @@ func (a *Asked[R]) Expect() <-chan Result[R] {
 	return a.box
 }
 
+// Expected says whether somebody waits for the answer.
+func (a *Asked[R]) Expected() bool { return a.box != nil }
+
 // Answer puts v in the box. It never blocks.
 func (a *Asked[R]) Answer(v R) { a.put(Result[R]{Value: v}) }
 

@@ -18,6 +18,10 @@ type LeaveBegun struct {
 	// Progress tells each step as it begins and as it ends, and is closed when the
 	// plan is done. It is never waited for: it has room for all there will be.
 	Progress <-chan LeaveProgress
+
+	// Heard says that all of Progress has been passed on. The agent waits for it a
+	// moment before it stops, so that who watches sees the end. It never blocks.
+	Heard func()
 }
 
 // LeaveProgress is one line of a leave: a step has begun, or has ended.
@@ -54,6 +58,12 @@ type LeaveStarted struct {
 // StepID names a step of a leave that is under way, so that a late answer is not
 // taken for the answer to the next.
 type StepID int
+
+// A Step is a request to take one step of a leave. Its Failed makes the answer of
+// an owner that could not: its guard gives it when the owner panics.
+type Step interface {
+	Failed(err error) *StepDone
+}
 
 // Withdraw is the step that takes this agent's services, checks and node from the
 // catalog, so that nobody is sent here any more.
@@ -120,3 +130,18 @@ type StepDone struct {
 	Note string // for the person who watches: what was done, or why nothing was
 	Err  error
 }
+
+// Failed implements Step.
+func (s *Withdraw) Failed(err error) *StepDone { return &StepDone{Step: s.Step, Err: err} }
+
+// Failed implements Step.
+func (s *HandOver) Failed(err error) *StepDone { return &StepDone{Step: s.Step, Err: err} }
+
+// Failed implements Step.
+func (s *LeavePeers) Failed(err error) *StepDone { return &StepDone{Step: s.Step, Err: err} }
+
+// Failed implements Step.
+func (s *LeavePool) Failed(err error) *StepDone { return &StepDone{Step: s.Step, Err: err} }
+
+// Failed implements Step.
+func (s *Drain) Failed(err error) *StepDone { return &StepDone{Step: s.Step, Err: err} }
