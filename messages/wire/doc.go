@@ -15,6 +15,7 @@
 // coordinate.go, autopilot.go, txn.go; query.go has what every request and reply
 // embeds, log.go the types of raft log entries, codec.go the encoding.
 //
-// The package depends on nothing of ours. It validates nothing: the rules are in
-// actors/catalog/endpoint.
+// The package depends on nothing of ours. It decodes whatever has the right shape;
+// validate.go has the few rules about values that are the same everywhere. What a
+// request must look like is in actors/catalog/endpoint.
 package wire

@@ -1,0 +1,340 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-memdb"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// minUUIDLookupLen is how much of a node's ID must be given to find it by that.
+const minUUIDLookupLen = 2
+
+// EnsureService puts a service on a node. A service is known by its ID.
+func (tx *Tx) EnsureService(node string, svc *wire.NodeService) error {
+	if err := checkName("service ID", svc.ID); err != nil {
+		return err
+	}
+	if err := checkName("service name", svc.Service); err != nil {
+		return err
+	}
+	if err := wire.ValidateServiceMeta(svc.Kind, svc.Meta); err != nil {
+		return fmt.Errorf("Invalid Service Meta for node %s and serviceID %s: %w", node, svc.ID, err) //nolint:revive,staticcheck // Consul's text
+	}
+	owner := tx.node(node)
+	if owner == nil {
+		return ErrMissingNode
+	}
+	row := &instance{Node: owner.Node, Service: storedService(svc)}
+	existing := first[instance](tx.tx, tableServices, byID, node, svc.ID)
+	if existing != nil {
+		if sameService(existing.Service, row.Service) {
+			return nil
+		}
+		row.Service.CreateIndex, row.Service.ModifyIndex = existing.Service.CreateIndex, tx.idx
+	} else if !tx.restoring || row.Service.CreateIndex == 0 {
+		row.Service.CreateIndex, row.Service.ModifyIndex = tx.idx, tx.idx
+	}
+	insert(tx.tx, tableServices, row)
+	if existing != nil && !strings.EqualFold(existing.Service.Service, svc.Service) {
+		tx.instanceGone(existing.Service.Service)
+	}
+	tx.touchAt(row.Service.ModifyIndex, tableServices, nodePrefix+node, servicePrefix+svc.Service)
+	return nil
+}
+
+// storedService returns a copy of svc as the catalog keeps it.
+func storedService(svc *wire.NodeService) *wire.NodeService {
+	stored := *svc
+	stored.LocallyRegisteredAsSidecar = false
+	if stored.Weights == nil || wire.ValidateWeights(stored.Weights) != nil {
+		stored.Weights = &wire.Weights{Passing: 1, Warning: 1}
+	}
+	return &stored
+}
+
+// DeleteService takes a service and its checks off a node. It does nothing if
+// there is no such service.
+func (tx *Tx) DeleteService(node, id string) {
+	row := first[instance](tx.tx, tableServices, byID, node, id)
+	if row == nil {
+		return
+	}
+	for _, check := range collect[wire.HealthCheck](tx.tx, tableChecks, byNodeService, node, id) {
+		tx.DeleteCheck(node, check.CheckID)
+	}
+	remove(tx.tx, tableServices, row)
+	tx.touch(tableServices, nodePrefix+node)
+	tx.instanceGone(row.Service.Service)
+}
+
+// instanceGone moves the indexes after an instance of a service was taken away.
+func (tx *Tx) instanceGone(service string) {
+	if first[instance](tx.tx, tableServices, byService, service) != nil {
+		tx.touch(servicePrefix + service)
+		return
+	}
+	tx.forget(servicePrefix + service)
+	tx.touch(serviceExtinction)
+}
+
+// touchServicesOf moves the index of every service on a node.
+func (tx *Tx) touchServicesOf(idx uint64, node string) {
+	for inst := range rows[instance](tx.tx, tableServices, byNode, node) {
+		tx.touchAt(idx, servicePrefix+inst.Service.Service)
+	}
+}
+
+// sameService says whether two services differ in nothing but their indexes.
+func sameService(a, b *wire.NodeService) bool {
+	return a.ID == b.ID &&
+		a.Kind == b.Kind &&
+		a.Service == b.Service &&
+		a.Address == b.Address &&
+		a.Port == b.Port &&
+		a.SocketPath == b.SocketPath &&
+		a.EnableTagOverride == b.EnableTagOverride &&
+		a.PeerName == b.PeerName &&
+		*a.Weights == *b.Weights &&
+		slices.Equal(a.Tags, b.Tags) &&
+		maps.Equal(a.TaggedAddresses, b.TaggedAddresses) &&
+		maps.Equal(a.Meta, b.Meta) &&
+		sameLocality(a.Locality, b.Locality) &&
+		reflect.DeepEqual(a.Proxy, b.Proxy) &&
+		reflect.DeepEqual(a.Connect, b.Connect)
+}
+
+// Services returns the names of the services that are on nodes whose metadata has
+// all of the filters, each with the tags of its instances there.
+func (q *Queries) Services(ws memdb.WatchSet, filters map[string]string) (uint64, wire.Services) {
+	services := wire.Services{}
+	add := func(s *wire.NodeService) {
+		tags, known := services[s.Service]
+		if !known {
+			tags = []string{}
+		}
+		for _, tag := range s.Tags {
+			if !slices.Contains(tags, tag) {
+				tags = append(tags, tag)
+			}
+		}
+		services[s.Service] = tags
+	}
+	idx := q.EachService(ws, filters, func(_ string, s *wire.NodeService) { add(s) })
+	for _, tags := range services {
+		slices.Sort(tags)
+	}
+	return idx, services
+}
+
+// EachService calls visit for every service on every node whose metadata has all
+// of the filters, by node and ID.
+func (q *Queries) EachService(ws memdb.WatchSet, filters map[string]string, visit func(node string, s *wire.NodeService)) uint64 {
+	ch, all := rowsWatch[instance](q.tx, tableServices, byID+prefixOf)
+	ws.Add(ch)
+	if len(filters) == 0 {
+		for inst := range all {
+			visit(inst.Node, inst.Service)
+		}
+		return q.indexOf(tableServices)
+	}
+	idx, nodes := q.Nodes(ws, filters)
+	for _, n := range nodes {
+		for inst := range rows[instance](q.tx, tableServices, byNode, n.Node) {
+			visit(inst.Node, inst.Service)
+		}
+	}
+	return max(idx, q.indexOf(tableServices))
+}
+
+// ServiceNodes returns the instances of a service that have all of the tags.
+func (q *Queries) ServiceNodes(ws memdb.WatchSet, name string, tags []string) (uint64, wire.ServiceNodes) {
+	ch, all := rowsWatch[instance](q.tx, tableServices, byService, name)
+	ws.Add(ch)
+	exists := false
+	var found []*instance
+	for inst := range all {
+		exists = true
+		if hasTags(inst.Service.Tags, tags) {
+			found = append(found, inst)
+		}
+	}
+	idx, _ := q.serviceIndex(name, exists)
+	return idx, q.withNodes(ws, found)
+}
+
+// ConnectServiceNodes returns the instances through which a service is reached in
+// the mesh: its proxies, and itself where it needs none.
+func (q *Queries) ConnectServiceNodes(ws memdb.WatchSet, name string) (uint64, wire.ServiceNodes) {
+	ch, all := rowsWatch[instance](q.tx, tableServices, byConnect, name)
+	ws.Add(ch)
+	found := slices.Collect(all)
+	return q.namesIndex(nil, found), q.withNodes(ws, found)
+}
+
+// namesIndex is the greatest index of the services that found are instances of.
+func (q *Queries) namesIndex(ws memdb.WatchSet, found []*instance) uint64 {
+	if len(found) == 0 {
+		idx, _ := q.serviceIndex("", false)
+		return idx
+	}
+	var idx uint64
+	seen := map[string]bool{}
+	for _, inst := range found {
+		if name := strings.ToLower(inst.Service.Service); !seen[name] {
+			seen[name] = true
+			i, ch := q.serviceIndex(name, true)
+			idx = max(idx, i)
+			if ws != nil && ch != nil {
+				ws.Add(ch)
+			}
+		}
+	}
+	return idx
+}
+
+// ServiceAddressNodes returns the instances that have addr as their own address or
+// as one of their tagged addresses.
+func (q *Queries) ServiceAddressNodes(ws memdb.WatchSet, addr string) (uint64, wire.ServiceNodes) {
+	ch, all := rowsWatch[instance](q.tx, tableServices, byID+prefixOf)
+	ws.Add(ch)
+	var found []*instance
+	for inst := range all {
+		if inst.Service.Address == addr || hasAddress(inst.Service.TaggedAddresses, addr) {
+			found = append(found, inst)
+		}
+	}
+	return q.indexOf(tableServices), q.withNodes(ws, found)
+}
+
+func hasAddress(tagged map[string]wire.ServiceAddress, addr string) bool {
+	for _, a := range tagged {
+		if a.Address == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTags says whether have contains every tag of want, without regard to case.
+func hasTags(have, want []string) bool {
+	for _, tag := range want {
+		if !slices.ContainsFunc(have, func(t string) bool { return strings.EqualFold(t, tag) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// withNodes returns the instances together with what is their nodes'.
+func (q *Queries) withNodes(ws memdb.WatchSet, found []*instance) wire.ServiceNodes {
+	all, _ := rowsWatch[wire.Node](q.tx, tableNodes, byID+prefixOf)
+	var nodes wire.ServiceNodes
+	for _, inst := range found {
+		ch, node := firstWatch[wire.Node](q.tx, tableNodes, byID, inst.Node)
+		ws.AddWithLimit(watchLimit, ch, all)
+		nodes = append(nodes, serviceNode(node, inst.Service))
+	}
+	return nodes
+}
+
+// serviceNode joins a service and its node. Tags and metadata are never nil.
+func serviceNode(n *wire.Node, s *wire.NodeService) *wire.ServiceNode {
+	sn := &wire.ServiceNode{
+		ID:                       n.ID,
+		Node:                     n.Node,
+		Address:                  n.Address,
+		Datacenter:               n.Datacenter,
+		TaggedAddresses:          n.TaggedAddresses,
+		NodeMeta:                 n.Meta,
+		ServiceKind:              s.Kind,
+		ServiceID:                s.ID,
+		ServiceName:              s.Service,
+		ServiceTags:              s.Tags,
+		ServiceAddress:           s.Address,
+		ServiceTaggedAddresses:   s.TaggedAddresses,
+		ServiceWeights:           *s.Weights,
+		ServiceMeta:              s.Meta,
+		ServicePort:              s.Port,
+		ServiceSocketPath:        s.SocketPath,
+		ServiceEnableTagOverride: s.EnableTagOverride,
+		ServiceProxy:             s.Proxy,
+		ServiceConnect:           s.Connect,
+		ServiceLocality:          s.Locality,
+		PeerName:                 s.PeerName,
+		RaftIndex:                s.RaftIndex,
+	}
+	if sn.ServiceTags == nil {
+		sn.ServiceTags = []string{}
+	}
+	if sn.ServiceMeta == nil {
+		sn.ServiceMeta = map[string]string{}
+	}
+	return sn
+}
+
+// NodeService returns the service of that ID on a node, or nil.
+func (q *Queries) NodeService(ws memdb.WatchSet, node, id string) (uint64, *wire.NodeService) {
+	ch, inst := firstWatch[instance](q.tx, tableServices, byID, node, id)
+	ws.Add(ch)
+	idx := q.indexOf(nodePrefix+node, nodeExtinction)
+	if inst == nil {
+		return idx, nil
+	}
+	return idx, inst.Service
+}
+
+// NodeServices returns a node, found by name or by the start of its ID, with its
+// services by ID. It returns nil if there is no such node, or if several have
+// such an ID.
+func (q *Queries) NodeServices(ws memdb.WatchSet, nameOrID string) (uint64, *wire.NodeServices) {
+	idx, node, services := q.nodeServices(ws, nameOrID)
+	if node == nil {
+		return idx, nil
+	}
+	ns := &wire.NodeServices{Node: node, Services: make(map[string]*wire.NodeService, len(services))}
+	for _, s := range services {
+		ns.Services[s.ID] = s
+	}
+	return idx, ns
+}
+
+// NodeServiceList is NodeServices with the services in a list, by ID.
+func (q *Queries) NodeServiceList(ws memdb.WatchSet, nameOrID string) (uint64, *wire.NodeServiceList) {
+	idx, node, services := q.nodeServices(ws, nameOrID)
+	if node == nil {
+		return idx, nil
+	}
+	return idx, &wire.NodeServiceList{Node: node, Services: services}
+}
+
+func (q *Queries) nodeServices(ws memdb.WatchSet, nameOrID string) (uint64, *wire.Node, []*wire.NodeService) {
+	ch, node := firstWatch[wire.Node](q.tx, tableNodes, byID, nameOrID)
+	if node == nil && len(nameOrID) >= minUUIDLookupLen {
+		byIDCh, matches := rowsWatch[wire.Node](q.tx, tableNodes, byUUID+prefixOf, nameOrID)
+		ws.Add(byIDCh)
+		n := 0
+		for m := range matches {
+			if node, n = m, n+1; n > 1 {
+				node = nil
+				break
+			}
+		}
+	}
+	ws.Add(ch)
+	if node == nil {
+		return q.indexOf(nodeExtinction), nil, nil
+	}
+	servicesCh, all := rowsWatch[instance](q.tx, tableServices, byNode, node.Node)
+	ws.Add(servicesCh)
+	var services []*wire.NodeService
+	for inst := range all {
+		services = append(services, inst.Service)
+	}
+	return q.nodeIndex(node), node, services
+}

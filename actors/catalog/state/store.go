@@ -1,0 +1,100 @@
+package state
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+)
+
+// Store is the replicated state. One goroutine writes, with Update; any number
+// read, through View.
+type Store struct {
+	db      *memdb.MemDB
+	view    atomic.Pointer[View]
+	abandon chan struct{}
+}
+
+// NewStore returns an empty store.
+func NewStore() *Store {
+	db, err := memdb.NewMemDB(schema())
+	must(err)
+	s := &Store{db: db, abandon: make(chan struct{})}
+	s.publish(0)
+	return s
+}
+
+// View returns the state as the last write left it. It costs one atomic load.
+func (s *Store) View() *View { return s.view.Load() }
+
+// Update runs fn as the write with raft index idx at the time now, all or nothing:
+// when fn returns an error nothing of it remains but that idx was applied. The new
+// view is published before Update returns.
+//
+// A panic in fn leaves the tables as they were and goes on to the caller.
+func (s *Store) Update(idx uint64, now time.Time, fn func(tx *Tx) error) error {
+	txn := s.db.Txn(true)
+	defer txn.Abort() // nothing, once committed
+	err := fn(&Tx{Queries: Queries{tx: txn}, idx: idx, now: now})
+	if err == nil {
+		txn.Commit()
+	} else {
+		txn.Abort()
+	}
+	s.publish(idx)
+	return err
+}
+
+// Advance says that the log entry idx was applied and changed nothing.
+func (s *Store) Advance(idx uint64) { s.publish(idx) }
+
+// Abandon tells everybody who watches this store that another has taken its
+// place. It is called once.
+func (s *Store) Abandon() { close(s.abandon) }
+
+func (s *Store) publish(idx uint64) {
+	s.view.Store(&View{Queries: Queries{tx: s.db.Txn(false)}, index: idx, abandon: s.abandon})
+}
+
+// Queries answers queries on one state of the tables. Its methods may be called
+// by any number of goroutines if it is a View's.
+type Queries struct {
+	tx *memdb.Txn
+}
+
+// View is an immutable snapshot of the state. It stays as it is for as long as
+// somebody holds it.
+type View struct {
+	Queries
+	index   uint64
+	abandon <-chan struct{}
+}
+
+// LastIndex returns the raft index of the last log entry that is in the view.
+func (v *View) LastIndex() uint64 { return v.index }
+
+// Abandoned is closed when the store of this view is replaced by another, from a
+// snapshot. Who waits for a change of the view waits for this too.
+func (v *View) Abandoned() <-chan struct{} { return v.abandon }
+
+// Tx is a write in progress. Its queries see what it has written so far.
+type Tx struct {
+	Queries
+	idx       uint64
+	now       time.Time
+	restoring bool // indexes of records are kept as they are
+}
+
+// Index returns the raft index of the write.
+func (tx *Tx) Index() uint64 { return tx.idx }
+
+// checkName refuses names that the tables could not tell apart.
+func checkName(what, name string) error {
+	for i := range len(name) {
+		if name[i] == 0 {
+			return fmt.Errorf("%s %q must not contain a NUL byte", what, name)
+		}
+	}
+	return nil
+}
