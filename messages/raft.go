@@ -178,3 +178,13 @@ type LeaderReady struct {
 type RaftConnAccepted struct {
 	Conn net.Conn
 }
+
+// Barrier asks the leader to commit a mark and to wait until everything before it
+// is applied here.
+//
+// From:  leader
+// To:    raft
+// Reply: Unit
+type Barrier struct {
+	Asked[Unit]
+}
