@@ -9,7 +9,7 @@ import (
 type RequestHeader struct {
 	Command Command
 	Seq     uint64 // the answer has the same; not used twice on a connection
-	Token   string // the ACL token of a keyring command; since 0.5
+	Token   string // the ACL token of a keyring command; since 0.6
 }
 
 // ResponseHeader precedes each answer.

@@ -39,17 +39,31 @@ func newHandle() *codec.MsgpackHandle {
 	return h
 }
 
-// Append appends the msgpack of values to dst, one after the other.
-func Append(dst []byte, values ...any) ([]byte, error) {
-	w := bytes.NewBuffer(dst)
-	enc := codec.NewEncoder(w, handle)
+// An Encoder writes msgpack values to a stream, through a buffer.
+type Encoder struct {
+	w   *bufio.Writer
+	enc *codec.Encoder
+}
+
+// NewEncoder returns an encoder that writes to w.
+func NewEncoder(w io.Writer) *Encoder {
+	b := bufio.NewWriter(w)
+	return &Encoder{w: b, enc: codec.NewEncoder(b, handle)}
+}
+
+// Encode writes values, one after the other, to the buffer. After an error the
+// stream cannot be written any further.
+func (e *Encoder) Encode(values ...any) error {
 	for _, v := range values {
-		if err := enc.Encode(v); err != nil {
-			return dst, fmt.Errorf("encode %T: %w", v, err)
+		if err := e.enc.Encode(v); err != nil {
+			return fmt.Errorf("encode %T: %w", v, err)
 		}
 	}
-	return w.Bytes(), nil
+	return nil
 }
+
+// Flush writes what is left in the buffer to the stream.
+func (e *Encoder) Flush() error { return e.w.Flush() }
 
 // Decode reads the msgpack of one value, as Decoder.Next returns it, into v, a
 // pointer to a zero value. Fields that v does not have are ignored; v keeps no

@@ -13,11 +13,12 @@ const Version = 1
 type Command string
 
 // The commands of Consul 0.1 to 0.7, with the bodies that follow the headers of
-// request and answer.
+// request and answer. Where the answer has a body, it has it with an error as
+// well: clients of Consul wait for it.
 const (
 	Handshake  Command = "handshake"   // HandshakeRequest; no body
 	ForceLeave Command = "force-leave" // ForceLeaveRequest; no body
-	Join       Command = "join"        // JoinRequest; JoinResponse, with an error as well
+	Join       Command = "join"        // JoinRequest; JoinResponse
 	MembersLAN Command = "members-lan" // no body; MembersResponse
 	MembersWAN Command = "members-wan" // no body; MembersResponse
 	Monitor    Command = "monitor"     // MonitorRequest; no body, then LogRecords
@@ -25,7 +26,7 @@ const (
 	Leave      Command = "leave"       // no body; no body, once the agent has left
 	Stats      Command = "stats"       // no body; map[string]map[string]string
 	Reload     Command = "reload"      // no body; no body
-	InstallKey Command = "install-key" // KeyringRequest; KeyringResponse, with an error as well
+	InstallKey Command = "install-key" // KeyringRequest; KeyringResponse
 	UseKey     Command = "use-key"     // likewise
 	RemoveKey  Command = "remove-key"  // likewise
 	ListKeys   Command = "list-keys"   // likewise, but clients before 0.7.4 send no body
@@ -40,8 +41,7 @@ const (
 	// LeaveRecords until one with End.
 	LeaveProgress Command = "leave-progress"
 
-	// ReloadReport is reload with a report: no body; ReloadResponse, with an error
-	// as well.
+	// ReloadReport is reload with a report: no body; ReloadResponse.
 	ReloadReport Command = "reload-report"
 )
 

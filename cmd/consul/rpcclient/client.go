@@ -42,6 +42,7 @@ type Client struct {
 	timeout time.Duration
 	conn    net.Conn
 	dec     *agentrpc.Decoder
+	enc     *agentrpc.Encoder
 	seq     uint64
 }
 
@@ -69,7 +70,8 @@ func (c *Client) connect() error {
 	if err != nil {
 		return explainDial(c.addr, err)
 	}
-	c.conn, c.dec = conn, agentrpc.NewDecoder(conn, agentrpc.MaxResponse)
+	c.conn = conn
+	c.dec, c.enc = agentrpc.NewDecoder(conn, agentrpc.MaxResponse), agentrpc.NewEncoder(conn)
 	if err := c.handshake(deadline); err != nil {
 		_ = conn.Close()
 		return explainHandshake(c.addr, err)
@@ -88,7 +90,7 @@ func (c *Client) handshake(deadline time.Time) error {
 }
 
 // call makes a request and reads the answer: its header, and its body into out
-// unless that is nil.
+// unless that is nil. A body comes with a refusal as well.
 func (c *Client) call(cmd agentrpc.Command, body, out any) error {
 	return c.callWithToken(cmd, "", body, out)
 }
@@ -101,24 +103,12 @@ func (c *Client) callWithToken(cmd agentrpc.Command, token string, body, out any
 	if err != nil {
 		return err
 	}
-	if out != nil && (refusal == nil || bodyDespiteError(cmd)) && !errors.Is(refusal, ErrUnsupported) {
+	if out != nil && !errors.Is(refusal, ErrUnsupported) {
 		if err := c.read(out); err != nil {
 			return err
 		}
 	}
 	return refusal
-}
-
-// bodyDespiteError reports whether the answer to cmd has its body even when its
-// header has an error.
-func bodyDespiteError(cmd agentrpc.Command) bool {
-	switch cmd {
-	case agentrpc.Join, agentrpc.ReloadReport,
-		agentrpc.InstallKey, agentrpc.UseKey, agentrpc.RemoveKey, agentrpc.ListKeys:
-		return true
-	default:
-		return false
-	}
 }
 
 func (c *Client) send(cmd agentrpc.Command, token string, body any) error {
@@ -127,11 +117,10 @@ func (c *Client) send(cmd agentrpc.Command, token string, body any) error {
 	if body != nil {
 		values = append(values, body)
 	}
-	b, err := agentrpc.Append(nil, values...)
-	if err != nil {
-		return err
+	if err := c.enc.Encode(values...); err != nil {
+		return c.explain(err)
 	}
-	if _, err := c.conn.Write(b); err != nil {
+	if err := c.enc.Flush(); err != nil {
 		return c.explain(err)
 	}
 	return nil
