@@ -1,0 +1,42 @@
+package leader
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// writer writes changes to the catalog, on a goroutine, which may wait.
+type writer struct {
+	log        *zap.Logger
+	register   func(context.Context, *wire.RegisterRequest) error
+	deregister func(context.Context, *wire.DeregisterRequest) error
+}
+
+// write makes the changes one after the other. One that is refused does not hold
+// up the others; the error has them all.
+func (w writer) write(ctx context.Context, changes []*change) error {
+	var failed error
+	for _, c := range changes {
+		w.log.Info(c.news)
+		if err := w.one(ctx, c); err != nil {
+			failed = errors.Join(failed, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return failed
+}
+
+func (w writer) one(ctx context.Context, c *change) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if c.register != nil {
+		return w.register(ctx, c.register)
+	}
+	return w.deregister(ctx, c.deregister)
+}

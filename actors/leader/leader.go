@@ -1,0 +1,293 @@
+// Package leader does what only the leader of a datacenter does: it brings the
+// catalog in line with the membership of the LAN pool.
+//
+//	raft   ──LeadershipChanged, NewLeader──▶ leader ──LeaderReady, Barrier──▶ raft
+//	gossip ──MembersChanged────────────────▶        ──register, deregister──▶ the log
+//
+// On every server the actor runs and hears who leads; it works only while this
+// server does. When it begins to lead it first waits until all that earlier
+// leaders have committed is applied here (a barrier), and then looks at every
+// member, since nobody has told it what changed while somebody else led. From then
+// on it follows the news, and looks at everybody again once a minute.
+//
+// It keeps nothing across a restart: it starts over with a barrier and a look at
+// everybody, which changes only what is not as it should be.
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// Name is the name the actor is spawned under.
+const Name = "leader"
+
+const (
+	// lookInterval is how often everybody is looked at, for what went unnoticed.
+	lookInterval = time.Minute
+	// retryInterval is how soon a look that failed is taken again.
+	retryInterval = time.Second
+	// writeTimeout bounds each write. A write that is lost is made up for by the
+	// next look.
+	writeTimeout = 30 * time.Second
+)
+
+// Catalog is what the actor reads of the replicated state, at one moment.
+type Catalog interface {
+	// NodeEntry returns the node of that name, its serfHealth check and its service
+	// "consul"; each is nil when it is not there.
+	NodeEntry(name string) (*wire.Node, *wire.HealthCheck, *wire.NodeService)
+	// MonitoredNodes returns the names of all nodes that have a serfHealth check.
+	MonitoredNodes() []string
+}
+
+// Config is what the actor needs from the rest of the agent.
+type Config struct {
+	Logger     *zap.Logger                              // required
+	NodeName   string                                   // required: of this server
+	Datacenter string                                   // required
+	Raft       ask.Address                              // required
+	Status     *messages.Published[messages.RaftStatus] // required
+	LAN        *messages.Published[messages.PoolView]   // required
+	Catalog    func() Catalog                           // required: the newest state
+
+	// Register and Deregister write to the catalog. They are called on goroutines
+	// and may wait.
+	Register   func(context.Context, *wire.RegisterRequest) error   // required
+	Deregister func(context.Context, *wire.DeregisterRequest) error // required
+}
+
+// New returns the producer of a leader actor.
+func New(cfg Config) actor.Producer {
+	return func() actor.Actor {
+		return &leaderActor{
+			cfg:  cfg,
+			log:  cfg.Logger.Named("consul"),
+			self: self{name: cfg.NodeName, datacenter: cfg.Datacenter},
+		}
+	}
+}
+
+// leaderActor is the shell around the rules in state.go. All fields belong to the
+// mailbox.
+type leaderActor struct {
+	cfg  Config
+	log  *zap.Logger
+	self self
+
+	reign *reign // nil while this server does not lead
+	again bool   // something came in while the writer was busy
+	timer *time.Timer
+}
+
+// reign is the time between gaining and losing leadership.
+type reign struct {
+	term        uint64
+	ctx         context.Context
+	end         context.CancelFunc
+	established bool // the barrier is passed
+	busy        bool // a goroutine is writing
+}
+
+// What the actor tells itself.
+type (
+	established struct {
+		term uint64
+		err  error
+	}
+	written struct {
+		term uint64
+		err  error
+	}
+	look struct{}
+)
+
+// Receive implements actor.Actor.
+func (a *leaderActor) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		a.started(ctx)
+	case *messages.LeadershipChanged:
+		a.leadershipChanged(ctx, msg)
+	case *messages.NewLeader:
+		a.newLeader(msg)
+	case *messages.MembersChanged:
+		a.membersChanged(ctx, msg)
+	case *established:
+		a.established(ctx, msg)
+	case *written:
+		a.written(ctx, msg)
+	case *look:
+		a.reconcile(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		a.becomeFollower()
+	case *actor.Stopped, *actor.DeadLetterResponse:
+	default:
+		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
+	}
+}
+
+// started picks up where an instance before it fell: raft tells of leadership
+// once.
+func (a *leaderActor) started(ctx actor.Context) {
+	ctx.Request(ctx.Parent(), &messages.Ready{})
+	if s := a.cfg.Status.Load(); s.Leads() {
+		a.becomeLeader(ctx, s.Term)
+	}
+}
+
+func (a *leaderActor) leadershipChanged(ctx actor.Context, msg *messages.LeadershipChanged) {
+	a.becomeFollower()
+	if msg.Leading {
+		a.log.Info("cluster leadership acquired")
+		a.becomeLeader(ctx, msg.Term)
+	} else {
+		a.log.Info("cluster leadership lost")
+	}
+}
+
+func (a *leaderActor) newLeader(msg *messages.NewLeader) {
+	if msg.ID == "" {
+		return
+	}
+	a.log.Info("New leader elected: " + a.nameOf(msg))
+}
+
+// nameOf returns the node name of a leader, which raft knows by its ID only.
+func (a *leaderActor) nameOf(msg *messages.NewLeader) string {
+	if pool := a.cfg.LAN.Load(); pool != nil {
+		for _, m := range pool.Members {
+			if m.Tags["id"] == msg.ID {
+				return m.Name
+			}
+		}
+	}
+	return msg.Address
+}
+
+func (a *leaderActor) becomeLeader(ctx actor.Context, term uint64) {
+	r := &reign{term: term}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	a.reign = r
+	root, self, raft := ctx.ActorSystem().Root, ctx.Self(), a.cfg.Raft
+	go func() {
+		_, err := ask.Do(r.ctx, raft, &messages.Barrier{})
+		root.Send(self, &established{term, err})
+	}()
+}
+
+func (a *leaderActor) becomeFollower() {
+	if a.reign != nil {
+		a.reign.end()
+		a.reign = nil
+	}
+	a.again = false
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+func (a *leaderActor) established(ctx actor.Context, msg *established) {
+	if !a.reigns(msg.term) {
+		return
+	}
+	if msg.err != nil {
+		a.log.Warn("could not catch up with what was committed before; trying again", zap.Error(msg.err))
+		a.becomeFollower()
+		if s := a.cfg.Status.Load(); s.Leads() {
+			a.becomeLeader(ctx, s.Term)
+		}
+		return
+	}
+	a.reign.established = true
+	a.cfg.Raft.Tell(&messages.LeaderReady{Term: msg.term})
+	a.reconcile(ctx)
+}
+
+func (a *leaderActor) membersChanged(ctx actor.Context, msg *messages.MembersChanged) {
+	if msg.Pool == messages.LAN {
+		a.reconcile(ctx)
+	}
+}
+
+// reconcile works out what is not as it should be and has a goroutine write it. It
+// looks at everybody each time: comparing is cheap, and no piece of news can get
+// lost. While a goroutine writes, it remembers to look again.
+func (a *leaderActor) reconcile(ctx actor.Context) {
+	if a.reign == nil || !a.reign.established {
+		return
+	}
+	if a.reign.busy {
+		a.again = true
+		return
+	}
+	a.again = false
+	changes := a.changes()
+	if len(changes) == 0 {
+		a.arm(ctx, lookInterval)
+		return
+	}
+	a.reign.busy = true
+	r, root, self := a.reign, ctx.ActorSystem().Root, ctx.Self()
+	w := writer{log: a.log, register: a.cfg.Register, deregister: a.cfg.Deregister}
+	go func() { root.Send(self, &written{r.term, w.write(r.ctx, changes)}) }()
+}
+
+// changes compares the pool with the catalog.
+func (a *leaderActor) changes() []*change {
+	pool := a.cfg.LAN.Load()
+	if pool == nil {
+		return nil
+	}
+	catalog := a.cfg.Catalog()
+	has := func(m messages.Member) (e entry) {
+		e.node, e.serf, e.consul = catalog.NodeEntry(m.Name)
+		return e
+	}
+	var all []*change
+	for _, m := range pool.Members {
+		if m.Tags["dc"] != a.cfg.Datacenter {
+			continue
+		}
+		if c := a.self.judge(m, has(m)); c != nil {
+			all = append(all, c)
+		}
+	}
+	return append(all, a.self.strays(pool.Members, catalog.MonitoredNodes())...)
+}
+
+func (a *leaderActor) written(ctx actor.Context, msg *written) {
+	if !a.reigns(msg.term) {
+		return
+	}
+	a.reign.busy = false
+	switch {
+	case msg.err != nil && !errors.Is(msg.err, context.Canceled):
+		a.log.Error("could not bring the catalog in line with the members; trying again", zap.Error(msg.err))
+		a.arm(ctx, retryInterval)
+	case a.again:
+		a.reconcile(ctx)
+	default:
+		a.arm(ctx, lookInterval)
+	}
+}
+
+func (a *leaderActor) reigns(term uint64) bool { return a.reign != nil && a.reign.term == term }
+
+// arm sets the timer for the next look at everybody.
+func (a *leaderActor) arm(ctx actor.Context, d time.Duration) {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	a.timer = time.AfterFunc(d, func() { root.Send(self, &look{}) })
+}

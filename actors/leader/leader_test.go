@@ -1,0 +1,186 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/actortest"
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// fakeCatalog is a catalog that can be written to.
+type fakeCatalog struct {
+	mu      sync.Mutex
+	entries map[string]entry
+	writes  []string
+	fail    int // so many writes fail
+}
+
+func (c *fakeCatalog) NodeEntry(name string) (*wire.Node, *wire.HealthCheck, *wire.NodeService) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[name]
+	return e.node, e.serf, e.consul
+}
+
+func (c *fakeCatalog) MonitoredNodes() (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.entries {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (c *fakeCatalog) register(_ context.Context, r *wire.RegisterRequest) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fail > 0 {
+		c.fail--
+		return errors.New("not now")
+	}
+	c.writes = append(c.writes, r.Node+" "+r.Check.Status)
+	c.entries[r.Node] = entry{node: &wire.Node{Node: r.Node, Address: r.Address}, serf: r.Check, consul: r.Service}
+	return nil
+}
+
+func (c *fakeCatalog) deregister(_ context.Context, r *wire.DeregisterRequest) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writes = append(c.writes, r.Node+" gone")
+	delete(c.entries, r.Node)
+	return nil
+}
+
+func (c *fakeCatalog) told() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.writes
+	c.writes = nil
+	return w
+}
+
+// stage is a leader with everybody around it.
+type stage struct {
+	catalog *fakeCatalog
+	leader  ask.Address
+	lan     messages.Published[messages.PoolView]
+	status  messages.Published[messages.RaftStatus]
+	raft    *actortest.Probe
+	barrier error
+}
+
+func newStage(t *testing.T) *stage {
+	s := &stage{catalog: &fakeCatalog{entries: map[string]entry{}}}
+	sys := actortest.System(t)
+	s.raft = actortest.NewProbeFunc(t, sys, "raft", func(ctx actor.Context) bool {
+		b, ok := ctx.Message().(*messages.Barrier)
+		if ok {
+			b.Settle(messages.Unit{}, s.barrier)
+		}
+		return ok
+	})
+	s.leader = actortest.Spawn(t, sys, New(Config{
+		Logger: zap.NewNop(), NodeName: "s1", Datacenter: "dc1",
+		Raft: s.raft.Address(sys), Status: &s.status, LAN: &s.lan,
+		Catalog:  func() Catalog { return s.catalog },
+		Register: s.catalog.register, Deregister: s.catalog.deregister,
+	}), Name)
+	synctest.Wait()
+	return s
+}
+
+func (s *stage) members(all ...messages.Member) { s.lan.Publish(&messages.PoolView{Members: all}) }
+
+func (s *stage) lead() {
+	s.status.Publish(&messages.RaftStatus{State: messages.Leader, Term: 2})
+	s.leader.Tell(&messages.LeadershipChanged{Leading: true, Term: 2})
+	synctest.Wait()
+}
+
+func (s *stage) news(c messages.MembershipChange, m ...messages.Member) {
+	s.leader.Tell(&messages.MembersChanged{Pool: messages.LAN, Change: c, Members: m})
+	synctest.Wait()
+}
+
+func (s *stage) want(t *testing.T, when string, want ...string) {
+	t.Helper()
+	if got := s.catalog.told(); !slices.Equal(got, want) {
+		t.Errorf("%s: written %v, want %v", when, got, want)
+	}
+}
+
+func TestLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		one, two := server("s1", messages.MemberAlive), client("n", messages.MemberAlive)
+		s.members(one, two)
+		s.news(messages.Joined, one, two)
+		s.want(t, "a follower writes nothing")
+
+		s.lead()
+		s.want(t, "who gains leadership looks at everybody", "s1 passing", "n passing")
+		if got := s.raft.Got(); !slices.Contains(got, "LeaderReady{Term:2}") {
+			t.Errorf("raft was told %v, want LeaderReady", got)
+		}
+
+		failed := client("n", messages.MemberFailed)
+		s.members(one, failed)
+		s.news(messages.Failed, failed)
+		s.want(t, "who has failed is critical", "n critical")
+
+		s.members(one)
+		s.news(messages.Reaped, failed)
+		s.want(t, "who was reaped goes", "n gone")
+
+		s.members(one, two)
+		time.Sleep(lookInterval)
+		synctest.Wait()
+		s.want(t, "what went unnoticed is found within a minute", "n passing")
+
+		s.leader.Tell(&messages.LeadershipChanged{Leading: false})
+		s.members(one, failed)
+		s.news(messages.Failed, failed)
+		time.Sleep(2 * lookInterval)
+		synctest.Wait()
+		s.want(t, "who has lost leadership writes nothing")
+	})
+}
+
+func TestWriteThatFailsIsMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.catalog.fail = 1
+		s.members(server("s1", messages.MemberAlive), client("n", messages.MemberAlive))
+		s.lead()
+		s.want(t, "one that is refused does not hold up the other", "n passing")
+		time.Sleep(retryInterval)
+		synctest.Wait()
+		s.want(t, "it is written a second later", "s1 passing")
+	})
+}
+
+func TestRestartedLeaderGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.members(server("s1", messages.MemberAlive))
+		s.lead()
+		s.want(t, "at first", "s1 passing")
+		s.members(server("s1", messages.MemberAlive), client("n", messages.MemberAlive))
+		s.leader.Tell(&messages.MembersChanged{Pool: messages.LAN, Change: messages.Reaped, Members: nil})
+		s.leader.Tell((*messages.MembersChanged)(nil)) // a broken invariant: the actor panics
+		synctest.Wait()
+		s.want(t, "after the restart", "n passing")
+	})
+}

@@ -1,0 +1,169 @@
+package leader
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// What the health check of a node says of its membership. Clients match the texts.
+const (
+	aliveOutput  = "Agent alive and reachable"
+	failedOutput = "Agent not live or unreachable"
+)
+
+// entry is what the catalog has of one node: the pieces that membership writes.
+type entry struct {
+	node   *wire.Node        // nil when the node is not there
+	serf   *wire.HealthCheck // nil when it has no serfHealth
+	consul *wire.NodeService // nil when it does not offer "consul"
+}
+
+// A change is one write that brings the catalog in line with the membership, and
+// the line that tells of it. One of the requests is set.
+type change struct {
+	register   *wire.RegisterRequest
+	deregister *wire.DeregisterRequest
+	news       string
+}
+
+// self is the leader itself: what it may not deregister, and where it is.
+type self struct {
+	name       string
+	datacenter string
+}
+
+// judge compares a member with what the catalog has of it and returns the write
+// that is due, or nil.
+//
+// A member that is alive passes, one that has failed is critical and stays, one
+// that has left goes, as https://developer.hashicorp.com/consul/docs/concept/gossip
+// and the page "Run the Agent" say.
+func (s self) judge(m messages.Member, has entry) *change {
+	switch m.Status {
+	case messages.MemberAlive:
+		return s.alive(m, has)
+	case messages.MemberFailed:
+		return s.failed(m, has)
+	case messages.MemberLeft:
+		return s.left(m, has)
+	default: // leaving: what comes of it will be told
+		return nil
+	}
+}
+
+func (s self) alive(m messages.Member, has entry) *change {
+	service := s.service(m)
+	want := s.registration(m, service, wire.HealthPassing, aliveOutput)
+	if has.node != nil && has.node.Address != want.Address {
+		// The node has moved. It will say the rest of what it is itself; until then
+		// what it said before stands.
+		want.SkipNodeUpdate = false
+		want.TaggedAddresses, want.NodeMeta = has.node.TaggedAddresses, has.node.Meta
+	}
+	if has.node != nil && has.node.Address == want.Address &&
+		has.serf != nil && has.serf.Status == wire.HealthPassing && has.serf.Output == aliveOutput &&
+		(service == nil || sameService(has.consul, service)) {
+		return nil
+	}
+	return &change{register: want, news: "member '" + m.Name + "' joined, marking health alive"}
+}
+
+func (s self) failed(m messages.Member, has entry) *change {
+	if has.node != nil && has.serf != nil && has.serf.Status == wire.HealthCritical {
+		return nil
+	}
+	return &change{
+		register: s.registration(m, nil, wire.HealthCritical, failedOutput),
+		news:     "member '" + m.Name + "' failed, marking health critical",
+	}
+}
+
+func (s self) left(m messages.Member, has entry) *change {
+	if m.Name == s.name || has.node == nil {
+		return nil // a leader does not write itself off: who leads next does
+	}
+	return &change{
+		deregister: &wire.DeregisterRequest{Datacenter: s.datacenter, Node: m.Name},
+		news:       "member '" + m.Name + "' left, deregistering",
+	}
+}
+
+// strays returns the writes for nodes that the catalog has by their membership,
+// and that the pool knows no more: they were reaped, or left while nobody led.
+func (s self) strays(members []messages.Member, monitored []string) []*change {
+	known := make(map[string]bool, len(members))
+	for _, m := range members {
+		known[m.Name] = true
+	}
+	var all []*change
+	for _, node := range monitored {
+		if known[node] || node == s.name {
+			continue
+		}
+		all = append(all, &change{
+			deregister: &wire.DeregisterRequest{Datacenter: s.datacenter, Node: node},
+			news:       "member '" + node + "' is not in the pool any more, deregistering",
+		})
+	}
+	return all
+}
+
+func (s self) registration(m messages.Member, service *wire.NodeService, status, output string) *wire.RegisterRequest {
+	return &wire.RegisterRequest{
+		Datacenter: s.datacenter,
+		Node:       m.Name,
+		ID:         m.Tags["id"],
+		Address:    m.Addr.String(),
+		Service:    service,
+		Check: &wire.HealthCheck{
+			Node:    m.Name,
+			CheckID: wire.SerfCheckID,
+			Name:    "Serf Health Status",
+			Status:  status,
+			Output:  output,
+		},
+		// What else a node says of itself, its metadata and tagged addresses, it
+		// writes itself.
+		SkipNodeUpdate: true,
+	}
+}
+
+// service returns the service that a server offers, or nil for a client.
+func (s self) service(m messages.Member) *wire.NodeService {
+	server, ok := m.Server()
+	if !ok {
+		return nil
+	}
+	meta := map[string]string{
+		"version":               server.Version,
+		"raft_version":          strconv.Itoa(server.RaftVsn),
+		"serf_protocol_current": strconv.Itoa(int(m.ProtocolCur)),
+		"serf_protocol_min":     strconv.Itoa(int(m.ProtocolMin)),
+		"serf_protocol_max":     strconv.Itoa(int(m.ProtocolMax)),
+		"non_voter":             strconv.FormatBool(server.NonVoter),
+		"read_replica":          strconv.FormatBool(server.NonVoter),
+	}
+	if p := m.Tags["grpc_port"]; p != "" {
+		meta["grpc_port"] = p
+	}
+	if p := m.Tags["grpc_tls_port"]; p != "" {
+		meta["grpc_tls_port"] = p
+	}
+	return &wire.NodeService{
+		ID:      wire.ConsulServiceID,
+		Service: wire.ConsulServiceName,
+		Port:    int(server.Addr.Port()),
+		Weights: &wire.Weights{Passing: 1, Warning: 1},
+		Meta:    meta,
+		Tags:    []string{},
+	}
+}
+
+func sameService(a, b *wire.NodeService) bool {
+	return a != nil && a.Service == b.Service && a.Port == b.Port && a.Address == b.Address &&
+		maps.Equal(a.Meta, b.Meta) && slices.Equal(a.Tags, b.Tags)
+}

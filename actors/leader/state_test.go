@@ -1,0 +1,113 @@
+package leader
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+var us = self{name: "s1", datacenter: "dc1"}
+
+func client(name string, status messages.MemberStatus) messages.Member {
+	return messages.Member{
+		Name: name, Addr: netip.MustParseAddr("127.0.0.2"), Port: 8301, Status: status,
+		Tags: map[string]string{"role": "node", "dc": "dc1", "id": "id-" + name},
+	}
+}
+
+func server(name string, status messages.MemberStatus) messages.Member {
+	m := client(name, status)
+	m.Tags = map[string]string{"role": "consul", "dc": "dc1", "id": "id-" + name, "port": "8300", "raft_vsn": "3", "build": "1.19.2:abc"}
+	return m
+}
+
+// stored is what the catalog has after a member was written as us would write it.
+func stored(m messages.Member, status string) entry {
+	output := aliveOutput
+	if status == wire.HealthCritical {
+		output = failedOutput
+	}
+	return entry{
+		node:   &wire.Node{Node: m.Name, Address: m.Addr.String()},
+		serf:   &wire.HealthCheck{Status: status, Output: output},
+		consul: us.service(m),
+	}
+}
+
+func TestJudge(t *testing.T) {
+	alive, dead := client("n", messages.MemberAlive), client("n", messages.MemberFailed)
+	moved := stored(alive, wire.HealthPassing)
+	moved.node = &wire.Node{Node: "n", Address: "127.0.0.9", Meta: map[string]string{"rack": "r1"}}
+	otherPort := stored(server("s2", messages.MemberAlive), wire.HealthPassing)
+	otherPort.consul = &wire.NodeService{Service: "consul", Port: 1}
+
+	tests := []struct {
+		name   string
+		member messages.Member
+		has    entry
+		want   string // "", "register STATUS", "deregister"
+	}{
+		{name: "new_client", member: alive, want: "register passing"},
+		{name: "known_client", member: alive, has: stored(alive, wire.HealthPassing)},
+		{name: "client_is_back", member: alive, has: stored(alive, wire.HealthCritical), want: "register passing"},
+		{name: "client_has_moved", member: alive, has: moved, want: "register passing"},
+		{name: "new_server", member: server("s2", messages.MemberAlive), want: "register passing"},
+		{name: "known_server", member: server("s2", messages.MemberAlive), has: stored(server("s2", messages.MemberAlive), wire.HealthPassing)},
+		{name: "server_on_another_port", member: server("s2", messages.MemberAlive), has: otherPort, want: "register passing"},
+		{name: "failed", member: dead, has: stored(alive, wire.HealthPassing), want: "register critical"},
+		{name: "failed_and_known_to_be", member: dead, has: stored(dead, wire.HealthCritical)},
+		{name: "failed_before_it_was_known", member: dead, want: "register critical"},
+		{name: "left", member: client("n", messages.MemberLeft), has: stored(alive, wire.HealthPassing), want: "deregister"},
+		{name: "left_and_gone", member: client("n", messages.MemberLeft)},
+		{name: "leaving_is_no_news_yet", member: client("n", messages.MemberLeaving), has: stored(alive, wire.HealthPassing)},
+		{name: "itself_is_never_written_off", member: server("s1", messages.MemberLeft), has: stored(server("s1", messages.MemberAlive), wire.HealthPassing)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := outline(us.judge(tt.member, tt.has)); got != tt.want {
+				t.Errorf("judge = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func outline(c *change) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.deregister != nil:
+		return "deregister"
+	default:
+		return "register " + c.register.Check.Status
+	}
+}
+
+func TestMoveKeepsWhatTheNodeSaidOfItself(t *testing.T) {
+	m := client("n", messages.MemberAlive)
+	has := stored(m, wire.HealthPassing)
+	has.node = &wire.Node{Node: "n", Address: "127.0.0.9", Meta: map[string]string{"rack": "r1"}}
+	got := us.judge(m, has).register
+	if got.SkipNodeUpdate || got.NodeMeta["rack"] != "r1" || got.Address != "127.0.0.2" {
+		t.Errorf("a node that moved is written as %+v", got)
+	}
+}
+
+func TestServerOffersConsul(t *testing.T) {
+	got := us.judge(server("s2", messages.MemberAlive), entry{}).register.Service
+	if got == nil || got.Service != "consul" || got.Port != 8300 || got.Meta["version"] != "1.19.2" || got.Meta["raft_version"] != "3" {
+		t.Errorf("a server offers %+v", got)
+	}
+	if got := us.judge(client("n", messages.MemberAlive), entry{}).register.Service; got != nil {
+		t.Errorf("a client offers %+v", got)
+	}
+}
+
+func TestStrays(t *testing.T) {
+	members := []messages.Member{client("here", messages.MemberAlive), client("failed", messages.MemberFailed)}
+	all := us.strays(members, []string{"here", "failed", "gone", "s1"})
+	if len(all) != 1 || all[0].deregister.Node != "gone" {
+		t.Errorf("strays: %d, want the one that is gone", len(all))
+	}
+}
