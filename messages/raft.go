@@ -1,9 +1,16 @@
 package messages
 
 import (
+	"context"
+	"errors"
 	"net"
 	"time"
 )
+
+// ErrLogUnwritable is returned when the raft log cannot be written, as a rule
+// because its disk is full. Reads go on; the log says where and what to do.
+// Whether an entry that was on its way took effect is unknown.
+var ErrLogUnwritable = errors.New("the raft log cannot be written")
 
 // RaftState is the role of a server in its peer set.
 type RaftState string
@@ -17,8 +24,8 @@ const (
 )
 
 // RaftStatus is what this server knows of the peer set. A new one is published
-// whenever one of its fields changes, but for LastContact and Stats, which ask
-// the library.
+// whenever one of its values changes; its functions ask the library, may be called
+// by anybody at any time, and wait for nobody unless they say so.
 type RaftStatus struct {
 	State      RaftState
 	LeaderID   string // node ID; empty when no leader is known
@@ -36,6 +43,14 @@ type RaftStatus struct {
 	// AppliedIndex returns the last log index that the state machine has taken in.
 	AppliedIndex func() uint64
 
+	// AwaitApplied waits until AppliedIndex has reached index, or ctx has ended.
+	AwaitApplied func(ctx context.Context, index uint64) error
+
+	// LoneReadIndex returns what ConfirmLeader would, and true, when that needs
+	// nobody else's word: on a ready leader that is the only voter. It saves such
+	// a server the way through the mailbox.
+	LoneReadIndex func() (ReadIndex, bool)
+
 	// Stats returns the library's own figures, as `consul info` prints them.
 	Stats func() map[string]string
 }
@@ -48,8 +63,8 @@ func (s *RaftStatus) Leads() bool { return s != nil && s.State == Leader }
 // From:  invoke (for http, rpc, serverrpc, leader, local)
 // To:    raft
 // Reply: Applied; an error means that it was not applied, but for
-// ErrLeadershipLost, ErrCrashed and the asker's own deadline, after which nobody
-// knows
+// ErrLeadershipLost, ErrLogUnwritable, ErrCrashed and the asker's own deadline,
+// after which nobody knows
 type ApplyEntry struct {
 	Asked[Applied]
 	Entry []byte // a type byte and msgpack, as package wire encodes it
@@ -72,7 +87,10 @@ type ConfirmLeader struct {
 	Asked[ReadIndex]
 }
 
-// ReadIndex is the log index that a linearizable read has to have seen.
+// ReadIndex is the log index that a linearizable read has to have seen: that of
+// the last command that was committed when the leader was confirmed. Who reads
+// from another server than the leader waits there with AwaitApplied first; the
+// leader has applied whatever it has acknowledged.
 type ReadIndex struct {
 	Index uint64
 }
