@@ -293,3 +293,14 @@ type IndexedNodeServiceList struct {
 	NodeServices NodeServiceList
 	QueryMeta
 }
+
+// ServiceName is the name of a service.
+type ServiceName struct {
+	Name string
+}
+
+// IndexedServiceList answers Catalog.ServiceList.
+type IndexedServiceList struct {
+	Services []ServiceName
+	QueryMeta
+}

@@ -80,6 +80,34 @@ type HealthCheckDefinition struct {
 	TTL                            time.Duration       `json:",omitempty"`
 }
 
+// Type names what kind of check it is, empty when it is none of ours to run.
+func (d *HealthCheckDefinition) Type() string {
+	switch {
+	case d.GRPC != "":
+		return "grpc"
+	case d.HTTP != "" && d.Interval > 0:
+		return "http"
+	case d.TTL > 0:
+		return "ttl"
+	case d.TCP != "" && d.Interval > 0:
+		return "tcp"
+	case d.UDP != "" && d.Interval > 0:
+		return "udp"
+	case d.AliasNode != "" || d.AliasService != "":
+		return "alias"
+	case d.DockerContainerID != "" && len(d.ScriptArgs) > 0 && d.Interval > 0:
+		return "docker"
+	case len(d.ScriptArgs) > 0 && d.Interval > 0:
+		return "script"
+	case d.H2PING != "" && d.Interval > 0:
+		return "h2ping"
+	case d.OSService != "" && d.Interval > 0:
+		return "os_service"
+	default:
+		return ""
+	}
+}
+
 // CheckServiceNode is an instance of a service with its node and the checks of both.
 type CheckServiceNode struct {
 	Node    *Node

@@ -66,6 +66,16 @@ func notMetaKey(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 }
 
+// SatisfiesMeta says whether metadata has all of the filters.
+func SatisfiesMeta(meta, filters map[string]string) bool {
+	for k, v := range filters {
+		if have, ok := meta[k]; !ok || have != v {
+			return false
+		}
+	}
+	return true
+}
+
 // ValidateWeights checks the DNS weights of a service; nil is well.
 func ValidateWeights(w *Weights) error {
 	switch {

@@ -174,6 +174,6 @@ func (q *Queries) checksOnNodes(ws memdb.WatchSet, checks wire.HealthChecks, fil
 	return slices.DeleteFunc(checks, func(check *wire.HealthCheck) bool {
 		ch, node := firstWatch[wire.Node](q.tx, tableNodes, byID, check.Node)
 		ws.AddWithLimit(watchLimit, ch, all)
-		return node == nil || !hasMeta(node.Meta, filters)
+		return node == nil || !wire.SatisfiesMeta(node.Meta, filters)
 	})
 }

@@ -172,7 +172,7 @@ func (q *Queries) Nodes(ws memdb.WatchSet, filters map[string]string) (uint64, w
 	ws.Add(ch)
 	var nodes wire.Nodes
 	for n := range all {
-		if hasMeta(n.Meta, filters) {
+		if wire.SatisfiesMeta(n.Meta, filters) {
 			nodes = append(nodes, n)
 		}
 	}
@@ -220,15 +220,6 @@ func (q *Queries) nodeIndex(n *wire.Node) uint64 {
 		return idx
 	}
 	return q.indexOf(tableNodes, tableServices) // a snapshot without index rows
-}
-
-func hasMeta(meta, filters map[string]string) bool {
-	for k, v := range filters {
-		if have, ok := meta[k]; !ok || have != v {
-			return false
-		}
-	}
-	return true
 }
 
 func hasValue(m map[string]string, value string) bool {

@@ -110,26 +110,46 @@ func sameService(a, b *wire.NodeService) bool {
 }
 
 // Services returns the names of the services that are on nodes whose metadata has
-// all of the filters, each with the tags of its instances there.
+// all of the filters, each with the tags of its instances there, in order.
 func (q *Queries) Services(ws memdb.WatchSet, filters map[string]string) (uint64, wire.Services) {
-	services := wire.Services{}
-	add := func(s *wire.NodeService) {
-		tags, known := services[s.Service]
-		if !known {
-			tags = []string{}
+	tags := tagSets{}
+	idx := q.EachService(ws, filters, func(_ string, s *wire.NodeService) { tags.add(s) })
+	return idx, tags.services()
+}
+
+// ServicesWhere is Services for the instances that match. These are without what
+// is their node's, its name excepted.
+func (q *Queries) ServicesWhere(ws memdb.WatchSet, filters map[string]string, match func(*wire.ServiceNode) bool) (uint64, wire.Services) {
+	tags := tagSets{}
+	idx := q.EachService(ws, filters, func(node string, s *wire.NodeService) {
+		if match(serviceNode(&wire.Node{Node: node}, s)) {
+			tags.add(s)
 		}
-		for _, tag := range s.Tags {
-			if !slices.Contains(tags, tag) {
-				tags = append(tags, tag)
-			}
-		}
-		services[s.Service] = tags
+	})
+	return idx, tags.services()
+}
+
+// tagSets gathers the tags of services by name.
+type tagSets map[string]map[string]struct{}
+
+func (t tagSets) add(s *wire.NodeService) {
+	set := t[s.Service]
+	if set == nil {
+		set = map[string]struct{}{}
+		t[s.Service] = set
 	}
-	idx := q.EachService(ws, filters, func(_ string, s *wire.NodeService) { add(s) })
-	for _, tags := range services {
-		slices.Sort(tags)
+	for _, tag := range s.Tags {
+		set[tag] = struct{}{}
 	}
-	return idx, services
+}
+
+func (t tagSets) services() wire.Services {
+	services := make(wire.Services, len(t))
+	for name, set := range t {
+		services[name] = slices.AppendSeq(make([]string, 0, len(set)), maps.Keys(set))
+		slices.Sort(services[name])
+	}
+	return services
 }
 
 // EachService calls visit for every service on every node whose metadata has all

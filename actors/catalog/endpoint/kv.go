@@ -1,0 +1,78 @@
+package endpoint
+
+import (
+	"errors"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// KVGet returns a key.
+var KVGet = Read[wire.KeyRequest, wire.IndexedDirEntries]{"KVS.Get", kvGet}
+
+func kvGet(env *Env, args *wire.KeyRequest, reply *wire.IndexedDirEntries) error {
+	if err := env.may(func(a Authorizer) bool { return a.KeyRead(args.Key) }); err != nil {
+		return err
+	}
+	idx, e := env.View.KVSGet(env.Watch, args.Key)
+	reply.Index = idx
+	if e == nil {
+		return ErrNotFound
+	}
+	reply.Entries = wire.DirEntries{e}
+	return nil
+}
+
+// KVList returns the keys with a prefix and their values.
+var KVList = Read[wire.KeyRequest, wire.IndexedDirEntries]{"KVS.List", kvList}
+
+func kvList(env *Env, args *wire.KeyRequest, reply *wire.IndexedDirEntries) error {
+	if err := env.may(func(a Authorizer) bool { return a.KeyList(args.Key) }); err != nil {
+		return err
+	}
+	reply.Index, reply.Entries = env.View.KVSList(env.Watch, args.Key)
+	reply.Entries = visible(env, &reply.QueryMeta, reply.Entries, func(a Authorizer, e *wire.DirEntry) bool { return a.KeyRead(e.Key) })
+	return nil
+}
+
+// KVListKeys returns the keys with a prefix, up to a separator.
+var KVListKeys = Read[wire.KeyListRequest, wire.IndexedKeyList]{"KVS.ListKeys", kvListKeys}
+
+func kvListKeys(env *Env, args *wire.KeyListRequest, reply *wire.IndexedKeyList) error {
+	if err := env.may(func(a Authorizer) bool { return a.KeyList(args.Prefix) }); err != nil {
+		return err
+	}
+	reply.Index, reply.Keys = env.View.KVSListKeys(env.Watch, args.Prefix, args.Seperator)
+	reply.Keys = visible(env, &reply.QueryMeta, reply.Keys, Authorizer.KeyRead)
+	return nil
+}
+
+// KVApply changes keys. The reply says whether it did.
+var KVApply = Write[wire.KVSRequest, bool]{"KVS.Apply", wire.KVSRequestType, prepareKV, resultBool}
+
+func prepareKV(env *Env, args *wire.KVSRequest, reply *bool) (bool, error) {
+	*reply = false
+	return mayKV(env, args.Op, &args.DirEnt)
+}
+
+// mayKV says whether an operation on a key makes sense and is allowed. It is
+// false, without an error, for a lock that was taken from a session so lately that
+// its holder may not have noticed.
+func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) (bool, error) {
+	if e.Key == "" && op != wire.KVDeleteTree {
+		return false, errors.New("Must provide key") //nolint:revive,staticcheck // Consul's text
+	}
+	err := env.may(func(a Authorizer) bool {
+		switch op {
+		case wire.KVDeleteTree:
+			return a.KeyWritePrefix(e.Key)
+		case wire.KVGet, wire.KVGetOrEmpty, wire.KVGetTree, wire.KVCheckSession, wire.KVCheckIndex:
+			return a.KeyRead(e.Key)
+		default:
+			return a.KeyWrite(e.Key)
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	return op != wire.KVLock || !env.View.LockDelay(e.Key).After(env.Now), nil
+}
