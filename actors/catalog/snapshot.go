@@ -1,0 +1,152 @@
+package catalog
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// A snapshot is Consul's state.bin: a header, then records to the end, each a type
+// byte and a value, all in msgpack.
+
+// MaxRecord is how long a record of a snapshot may be, in bytes.
+const MaxRecord = MaxEntry
+
+// snapshotHeader begins a snapshot.
+type snapshotHeader struct {
+	LastIndex uint64 // of the log entry that the state is after
+}
+
+// Snapshot implements raft.FSM. It takes no time: the view is immutable.
+func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return snapshot{f.View()}, nil
+}
+
+// snapshot writes a view. It runs beside further writes.
+type snapshot struct {
+	view *state.View
+}
+
+// Persist implements raft.FSMSnapshot.
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	if err := WriteState(sink, s.view); err != nil {
+		return errors.Join(fmt.Errorf("write the state to snapshot %s: %w", sink.ID(), err), sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Release implements raft.FSMSnapshot. There is nothing to release.
+func (snapshot) Release() {}
+
+// WriteState writes a view to w as a snapshot.
+func WriteState(w io.Writer, view *state.View) error {
+	buf := bufio.NewWriterSize(w, 1<<18)
+	enc := wire.NewEncoder(buf)
+	if err := enc.Encode(&snapshotHeader{LastIndex: view.LastIndex()}); err != nil {
+		return err
+	}
+	for t, record := range view.Records() {
+		if err := buf.WriteByte(byte(t)); err != nil {
+			return err
+		}
+		if err := enc.Encode(record); err != nil {
+			return fmt.Errorf("%s record: %w", t, err)
+		}
+	}
+	return buf.Flush()
+}
+
+// Restore implements raft.FSM: it reads a snapshot into a store of its own, which
+// takes the place of the present one when it is whole. An error leaves the state
+// as it is.
+func (f *FSM) Restore(rc io.ReadCloser) error {
+	defer rc.Close()
+	store, told, err := readState(rc)
+	if err != nil {
+		return fmt.Errorf("read the state from a snapshot: %w", err)
+	}
+	f.store.Swap(store).Abandon()
+	f.tell(told)
+	return nil
+}
+
+// readState reads a snapshot. It never panics, and holds no more memory than a
+// small factor of what r gives.
+func readState(r io.Reader) (store *state.Store, told *restored, err error) {
+	src := &recordReader{r: bufio.NewReaderSize(r, 1<<18)}
+	dec := wire.NewDecoder(src)
+	decode := func(v any) error {
+		src.left = MaxRecord
+		return dec.Decode(v)
+	}
+	var header snapshotHeader
+	if err := decode(&header); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	restorer := state.NewRestorer(header.LastIndex)
+	defer restorer.Abort()
+	defer func() {
+		if p := recover(); p != nil { // hostile records are refused before; this is our fault
+			err = fmt.Errorf("record %d: %v", told.Records, p)
+		}
+	}()
+	told = &restored{Index: header.LastIndex, Skipped: map[wire.MessageType]int{}}
+	for {
+		t, err := src.r.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return restorer.Commit(), told, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		known, err := restorer.Record(wire.MessageType(t), decode)
+		if !known {
+			told.Skipped[wire.MessageType(t)]++
+			err = decode(new(any))
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("record %d (%s): %w", told.Records, wire.MessageType(t), err)
+		}
+		told.Records++
+	}
+}
+
+// recordReader gives no more than left bytes, so that no record is longer.
+type recordReader struct {
+	r    *bufio.Reader
+	left int
+}
+
+// Read implements io.Reader.
+func (l *recordReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, wire.ErrTooLarge
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}
+
+// ReadByte implements io.ByteReader.
+func (l *recordReader) ReadByte() (byte, error) {
+	if l.left <= 0 {
+		return 0, wire.ErrTooLarge
+	}
+	l.left--
+	return l.r.ReadByte()
+}
+
+// UnreadByte implements io.ByteScanner.
+func (l *recordReader) UnreadByte() error {
+	l.left++
+	return l.r.UnreadByte()
+}
