@@ -27,6 +27,7 @@ var layers = []struct{ dir, may, why string }{
 	{"actors/invoke", "messages actors/ask actors/catalog/state actors/catalog/endpoint", "the kit knows the endpoints and no actor"},
 	{"actors", "messages actors/ask actors/invoke actors/catalog/state actors/catalog/endpoint", "actors know each other by address only"},
 	{"supervisor", "actors messages", "the tree knows the actors"},
+	{"cmd/consul/datadir", "", "a directory is a directory"},
 	{"cmd/consul/config", "messages", "a configuration is values"},
 	{"cmd", "supervisor messages cmd", "a command starts the tree, or speaks to one"},
 }

@@ -1,0 +1,240 @@
+// Package invoke carries out what servers can be asked (actors/catalog/endpoint):
+// it finds out who may answer, waits where waiting is asked for, and takes writes
+// to the log.
+//
+//	http, rpc, serverrpc, local, leader ──Read, Write──▶ invoke ──ConfirmLeader, ApplyEntry──▶ raft
+//	                                                            ──Eval──▶ the published state
+//
+// It is no actor and has no state: it runs on the goroutines of those who ask.
+//
+// # What a read has seen
+//
+// A stale read is answered from the state as this server has it. Every other read
+// is linearizable, whether it says `consistent` or says nothing: a quorum confirms
+// that this server still leads, once for all reads that wait at that moment, and a
+// leader acknowledges no write, its own term's or an earlier one's, before its own
+// state has it. Consul promises as much for `consistent` only
+// (https://developer.hashicorp.com/consul/api-docs/features/consistency).
+//
+// # When nobody leads
+//
+// Writes and linearizable reads are held for a while, since an election is mostly
+// over before anybody would ask again; then they fail with messages.ErrNoLeader.
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// ErrNoPath is returned for a datacenter that is not known. Clients match the text.
+var ErrNoPath = errors.New("No path to datacenter")
+
+const (
+	// The times a blocking query waits, unless the configuration says otherwise:
+	// https://developer.hashicorp.com/consul/api-docs/features/blocking
+	defaultQueryTime = 300 * time.Second
+	maxQueryTime     = 600 * time.Second
+	// jitterFraction of the wait is added at most, so that those who asked together
+	// do not come back together.
+	jitterFraction = 16
+
+	// defaultHold is for how long a request waits for a leader.
+	defaultHold = 7 * time.Second
+	// holdPause is how often it looks for one.
+	holdPause = 20 * time.Millisecond
+)
+
+// Config is what an Invoker needs.
+type Config struct {
+	Datacenter string                                   // required
+	View       func() *state.View                       // required: the newest state
+	Status     *messages.Published[messages.RaftStatus] // required
+	Raft       ask.Address                              // required
+
+	DefaultQueryTime time.Duration // of blocking queries that do not say; default 300 s
+	MaxQueryTime     time.Duration // of blocking queries that say more; default 600 s
+	Hold             time.Duration // how long to wait for a leader; default 7 s
+	SessionTTLMin    time.Duration // default 10 s
+}
+
+// Invoker carries out endpoints. Any number of goroutines may use it.
+type Invoker struct {
+	cfg Config
+}
+
+// New returns an Invoker.
+func New(cfg Config) *Invoker {
+	orDefault := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	orDefault(&cfg.DefaultQueryTime, defaultQueryTime)
+	orDefault(&cfg.MaxQueryTime, maxQueryTime)
+	orDefault(&cfg.Hold, defaultHold)
+	return &Invoker{cfg: cfg}
+}
+
+// Read answers args into reply, whose QueryMeta it fills in. With a MinQueryIndex
+// it waits until the answer has changed, or the time is up, or ctx ends; then reply
+// is what it was last.
+func Read[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Read[A, R], args *A, reply *R) error {
+	return inv.Invoke(ctx, &ep, any(args).(wire.Request), reply)
+}
+
+// Write has args committed to the log and answers what came of it. After an error
+// that wraps messages.ErrLeadershipLost, messages.ErrCrashed or ctx's own, nobody
+// knows whether it was.
+func Write[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Write[A, R], args *A, reply *R) error {
+	return inv.Invoke(ctx, &ep, any(args).(wire.Request), reply)
+}
+
+// Invoke carries out a method of which only the name is known. args and reply are
+// of the types that the method makes.
+func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
+	if dc := args.RequestDatacenter(); dc != "" && dc != inv.cfg.Datacenter {
+		return ErrNoPath
+	}
+	switch m := m.(type) {
+	case endpoint.ReadMethod:
+		return inv.read(ctx, m, args, reply)
+	case endpoint.WriteMethod:
+		return inv.write(ctx, m, args, reply)
+	default:
+		return fmt.Errorf("%s is neither a read nor a write", m.Name())
+	}
+}
+
+func (inv *Invoker) read(ctx context.Context, m endpoint.ReadMethod, args wire.Request, reply any) error {
+	opts := &wire.QueryOptions{}
+	if r, ok := args.(wire.Read); ok {
+		opts = r.Options()
+	}
+	wait := ctx
+	if opts.MinQueryIndex > 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, inv.patience(opts.MaxQueryTime))
+		defer cancel()
+	}
+	blocking := endpoint.Blocking{Min: opts.MinQueryIndex}
+	for {
+		if err := inv.mayAnswer(ctx, opts); err != nil {
+			return err
+		}
+		env := &endpoint.Env{View: inv.cfg.View(), SessionTTLMin: inv.cfg.SessionTTLMin}
+		if opts.MinQueryIndex > 0 {
+			env.Watch = memdb.NewWatchSet()
+			env.Watch.Add(env.View.Abandoned())
+		}
+		reflect.ValueOf(reply).Elem().SetZero()
+		err := m.EvalAny(env, args, reply)
+		index := inv.fillIn(reply, opts)
+		done, err := blocking.Done(index, err)
+		if done || env.Watch == nil || env.Watch.WatchCtx(wait) != nil {
+			return err
+		}
+	}
+}
+
+// patience returns how long a blocking query waits that asks for so much.
+func (inv *Invoker) patience(asked time.Duration) time.Duration {
+	if asked <= 0 {
+		asked = inv.cfg.DefaultQueryTime
+	}
+	asked = min(asked, inv.cfg.MaxQueryTime)
+	return asked + rand.N(asked/jitterFraction+1)
+}
+
+// mayAnswer returns nil when this server may answer the read now.
+func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) error {
+	if opts.AllowStale && !opts.RequireConsistent {
+		// A server that has nothing yet would answer with an empty list, and that
+		// looks like news.
+		if inv.cfg.View().LastIndex() == 0 {
+			return messages.ErrNoLeader
+		}
+		return nil
+	}
+	return inv.hold(ctx, func() error {
+		_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
+		return err
+	})
+}
+
+func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {
+	r, ok := reply.(wire.Reply)
+	if !ok {
+		return 0
+	}
+	meta := r.Meta()
+	meta.ConsistencyLevel = opts.ConsistencyLevel()
+	if s := inv.cfg.Status.Load(); s != nil {
+		meta.KnownLeader = s.LeaderID != ""
+		if !s.Leads() && s.LastContact != nil {
+			if last := s.LastContact(); !last.IsZero() {
+				meta.LastContact = time.Since(last)
+			}
+		}
+	}
+	return meta.Index
+}
+
+func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire.Request, reply any) error {
+	return inv.hold(ctx, func() error {
+		if !inv.cfg.Status.Load().Leads() {
+			return messages.ErrNotLeader
+		}
+		env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
+		propose, err := m.PrepareAny(env, args, reply)
+		if err != nil || !propose {
+			return err
+		}
+		entry, err := wire.Encode(m.EntryType(), args)
+		if err != nil {
+			return err
+		}
+		applied, err := ask.Do(ctx, inv.cfg.Raft, &messages.ApplyEntry{Entry: entry})
+		if err != nil {
+			return err
+		}
+		return m.ResultAny(applied.Result, reply)
+	})
+}
+
+// hold tries again while nobody leads, for a while.
+func (inv *Invoker) hold(ctx context.Context, try func() error) error {
+	err := try()
+	if !errors.Is(err, messages.ErrNotLeader) {
+		return err
+	}
+	until := time.NewTimer(inv.cfg.Hold)
+	defer until.Stop()
+	for {
+		pause := time.NewTimer(holdPause)
+		select {
+		case <-pause.C:
+		case <-until.C:
+			pause.Stop()
+			return messages.ErrNoLeader
+		case <-ctx.Done():
+			pause.Stop()
+			return context.Cause(ctx)
+		}
+		if err := try(); !errors.Is(err, messages.ErrNotLeader) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package invoke_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/actortest"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// server is a store with a raft that is played by a probe: entries are applied as
+// they come, and leadership is what the test says.
+type server struct {
+	store    *state.Store
+	status   messages.Published[messages.RaftStatus]
+	inv      *invoke.Invoker
+	index    uint64
+	confirms int
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{store: state.NewStore(), index: 1}
+	sys := actortest.System(t)
+	raft := actortest.NewProbeFunc(t, sys, "raft", func(ctx actor.Context) bool {
+		switch msg := ctx.Message().(type) {
+		case *messages.ConfirmLeader:
+			s.confirms++
+			if !s.status.Load().Leads() {
+				msg.Refuse(messages.ErrNotLeader)
+			} else {
+				msg.Answer(messages.ReadIndex{Index: s.index})
+			}
+		case *messages.ApplyEntry:
+			msg.Answer(s.apply(msg.Entry))
+		}
+		return true
+	})
+	s.inv = invoke.New(invoke.Config{
+		Datacenter: "dc1", View: s.store.View, Status: &s.status, Raft: raft.Address(sys),
+	})
+	return s
+}
+
+// apply takes in entries of keys, which is what these tests write.
+func (s *server) apply(entry []byte) messages.Applied {
+	_, body, err := wire.Split(entry)
+	if err != nil {
+		panic(err)
+	}
+	var req wire.KVSRequest
+	if err := wire.Decode(body, 1<<20, &req); err != nil {
+		panic(err)
+	}
+	s.index++
+	err = s.store.Update(s.index, time.Now(), func(tx *state.Tx) error {
+		tx.KVSSet(&req.DirEnt)
+		return nil
+	})
+	if err != nil {
+		return messages.Applied{Index: s.index, Result: err}
+	}
+	return messages.Applied{Index: s.index, Result: true}
+}
+
+func (s *server) lead() {
+	s.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me"})
+}
+
+func (s *server) follow() { s.status.Publish(&messages.RaftStatus{State: messages.Follower}) }
+
+func (s *server) put(ctx context.Context, key, value string) error {
+	var ok bool
+	return invoke.Write(ctx, s.inv, endpoint.KVApply, &wire.KVSRequest{
+		Op: wire.KVSet, DirEnt: wire.DirEntry{Key: key, Value: []byte(value)},
+	}, &ok)
+}
+
+func (s *server) get(ctx context.Context, key string, opts wire.QueryOptions) (value string, meta wire.QueryMeta, err error) {
+	var reply wire.IndexedDirEntries
+	err = invoke.Read(ctx, s.inv, endpoint.KVGet, &wire.KeyRequest{Key: key, QueryOptions: opts}, &reply)
+	if len(reply.Entries) > 0 {
+		value = string(reply.Entries[0].Value)
+	}
+	return value, reply.QueryMeta, err
+}
+
+func TestWriteThenRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.lead()
+		if err := s.put(t.Context(), "k", "v"); err != nil {
+			t.Fatal(err)
+		}
+		v, meta, err := s.get(t.Context(), "k", wire.QueryOptions{})
+		if v != "v" || err != nil || meta.Index != 2 || !meta.KnownLeader || meta.ConsistencyLevel != "leader" {
+			t.Errorf("read %q, %+v, %v", v, meta, err)
+		}
+		if s.confirms != 1 {
+			t.Errorf("leadership was confirmed %d times, want once", s.confirms)
+		}
+	})
+}
+
+func TestStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.follow()
+		stale := wire.QueryOptions{AllowStale: true}
+		if _, _, err := s.get(t.Context(), "k", stale); !errors.Is(err, messages.ErrNoLeader) {
+			t.Errorf("with nothing restored yet: err = %v, want %v", err, messages.ErrNoLeader)
+		}
+		s.store.Advance(1)
+		if _, meta, err := s.get(t.Context(), "k", stale); !errors.Is(err, endpoint.ErrNotFound) && err != nil || meta.KnownLeader {
+			t.Errorf("without a leader: %+v, %v", meta, err)
+		}
+		if s.confirms != 0 {
+			t.Error("a stale read asked for a leader")
+		}
+	})
+}
+
+func TestHold(t *testing.T) {
+	tests := []struct {
+		name  string
+		after time.Duration // a leader is found; 0 is never
+		err   error
+	}{
+		{name: "over_an_election", after: 3 * time.Second},
+		{name: "not_for_ever", err: messages.ErrNoLeader},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t)
+				s.follow()
+				if tt.after > 0 {
+					time.AfterFunc(tt.after, s.lead)
+				}
+				if err := s.put(t.Context(), "k", "v"); !errors.Is(err, tt.err) {
+					t.Errorf("a write: err = %v, want %v", err, tt.err)
+				}
+				if tt.err == nil {
+					return
+				}
+				if _, _, err := s.get(t.Context(), "k", wire.QueryOptions{}); !errors.Is(err, tt.err) {
+					t.Errorf("a read: err = %v, want %v", err, tt.err)
+				}
+			})
+		})
+	}
+}
+
+func TestBlocking(t *testing.T) {
+	tests := []struct {
+		name    string
+		write   string // the key that is written after a second
+		min     uint64
+		wait    time.Duration
+		want    string
+		earlier time.Duration // it has answered by then
+		later   time.Duration // and not before
+	}{
+		{name: "wakes_on_a_change", write: "k", min: 2, wait: time.Minute, want: "new", later: time.Second, earlier: time.Second},
+		{name: "sleeps_through_another_key", write: "other", min: 2, wait: time.Minute, want: "old", later: time.Minute, earlier: 64 * time.Second},
+		{name: "does_not_wait_for_what_is_there", write: "k", min: 1, wait: time.Minute, want: "old"},
+		{name: "wait_is_capped", write: "other", min: 2, wait: time.Hour, want: "old", later: 600 * time.Second, earlier: 638 * time.Second},
+		{name: "wait_has_a_default", write: "other", min: 2, want: "old", later: 300 * time.Second, earlier: 319 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t)
+				s.lead()
+				if err := s.put(t.Context(), "k", "old"); err != nil {
+					t.Fatal(err)
+				}
+				time.AfterFunc(time.Second, func() {
+					if err := s.put(t.Context(), tt.write, "new"); err != nil {
+						t.Error(err)
+					}
+				})
+				begin := time.Now()
+				v, _, err := s.get(t.Context(), "k", wire.QueryOptions{MinQueryIndex: tt.min, MaxQueryTime: tt.wait})
+				took := time.Since(begin)
+				if v != tt.want || err != nil || took < tt.later || took > tt.earlier {
+					t.Errorf("got %q, %v after %v; want %q between %v and %v", v, err, took, tt.want, tt.later, tt.earlier)
+				}
+				time.Sleep(2 * time.Second) // the write, where the read did not wait for it
+			})
+		})
+	}
+}
+
+func TestUnknownDatacenter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.lead()
+		var reply wire.IndexedNodes
+		err := invoke.Read(t.Context(), s.inv, endpoint.ListNodes, &wire.DCSpecificRequest{Datacenter: "mars"}, &reply)
+		if !errors.Is(err, invoke.ErrNoPath) {
+			t.Errorf("err = %v, want %v", err, invoke.ErrNoPath)
+		}
+	})
+}
