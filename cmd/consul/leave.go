@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/actor-consul/consul/messages/agentrpc"
+)
+
+// leaveCommand makes the agent leave the cluster and end.
+type leaveCommand struct {
+	rpcCommand
+	force bool
+}
+
+func newLeaveCommand(ui cli.Ui) cli.Command {
+	c := &leaveCommand{rpcCommand: newRPCCommand(ui, words{
+		name:     "leave",
+		synopsis: "Gracefully leaves the Consul cluster and shuts down",
+		about: `
+Tells the agent to leave the cluster and to end. Its services leave the catalog,
+a server hands over what it leads, and the other agents see it as left and not
+as failed. Each step is shown as it ends: what was done, and how long it took.
+
+An agent whose cluster would lose its quorum with it refuses, and says so.`,
+		example: `
+$ consul leave
+withdraw from the catalog   3 services taken from the catalog         12ms
+hand over the leadership    server-2 leads                           310ms
+...
+Graceful leave complete`,
+	})}
+	c.flags.BoolVar(&c.force, "force", false, "leave although the cluster loses its quorum")
+	return c
+}
+
+// Run implements cli.Command.
+func (c *leaveCommand) Run(args []string) int {
+	if _, ok := c.parse(args, 0, 0); !ok {
+		return 1
+	}
+	agent, ok := c.dial()
+	if !ok {
+		return 1
+	}
+	defer agent.Close()
+	err := agent.Leave(c.force, func(step agentrpc.LeaveRecord) {
+		if step.Done {
+			c.ui.Output(leaveLine(step))
+		}
+	})
+	if err != nil {
+		return c.failed("Error leaving: %s", err)
+	}
+	c.ui.Output("Graceful leave complete")
+	return 0
+}
+
+// leaveLine is about a step that has ended. The lines come one by one, so that the
+// columns have widths that usually do.
+func leaveLine(step agentrpc.LeaveRecord) string {
+	note := step.Note
+	if step.Err != "" {
+		note = "failed: " + step.Err
+	}
+	took := step.Took.Round(time.Millisecond).String()
+	return fmt.Sprintf("%-26s  %-36s  %8s", printable(step.Step), printable(note), took)
+}
