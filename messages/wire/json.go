@@ -66,7 +66,8 @@ func (f *flexDuration) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler: durations may be text or nanoseconds.
+// UnmarshalJSON implements json.Unmarshaler: durations may be text or nanoseconds,
+// and keys may be written in snake case.
 func (d *HealthCheckDefinition) UnmarshalJSON(data []byte) error {
 	type plain HealthCheckDefinition
 	aux := struct {
@@ -83,6 +84,39 @@ func (d *HealthCheckDefinition) UnmarshalJSON(data []byte) error {
 		plain:                          (*plain)(d),
 	}
 	return unmarshalSnake(data, &aux)
+}
+
+// UnmarshalJSON implements json.Unmarshaler: durations may be text or nanoseconds,
+// keys may be written in snake case, and the command may be called args.
+func (c *CheckType) UnmarshalJSON(data []byte) error {
+	type plain CheckType
+	aux := struct {
+		Interval                       *flexDuration
+		Timeout                        *flexDuration
+		TTL                            *flexDuration
+		DeregisterCriticalServiceAfter *flexDuration
+		Args                           *[]string
+		*plain
+	}{
+		Interval:                       (*flexDuration)(&c.Interval),
+		Timeout:                        (*flexDuration)(&c.Timeout),
+		TTL:                            (*flexDuration)(&c.TTL),
+		DeregisterCriticalServiceAfter: (*flexDuration)(&c.DeregisterCriticalServiceAfter),
+		plain:                          (*plain)(c),
+	}
+	if err := unmarshalSnake(data, &aux); err != nil {
+		return err
+	}
+	if c.ScriptArgs == nil && aux.Args != nil {
+		c.ScriptArgs = *aux.Args
+	}
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler: keys may be written in snake case.
+func (d *ServiceDefinition) UnmarshalJSON(data []byte) error {
+	type plain ServiceDefinition
+	return unmarshalSnake(data, (*plain)(d))
 }
 
 // lockDelayMinThreshold is below what a lock delay is taken for seconds: nobody

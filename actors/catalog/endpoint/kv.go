@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -61,17 +62,18 @@ func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) (bool, error) {
 	if e.Key == "" && op != wire.KVDeleteTree {
 		return false, errors.New("Must provide key") //nolint:revive,staticcheck // Consul's text
 	}
-	err := env.may(func(a Authorizer) bool {
-		switch op {
-		case wire.KVDeleteTree:
-			return a.KeyWritePrefix(e.Key)
-		case wire.KVGet, wire.KVGetOrEmpty, wire.KVGetTree, wire.KVCheckSession, wire.KVCheckIndex:
-			return a.KeyRead(e.Key)
-		default:
-			return a.KeyWrite(e.Key)
-		}
-	})
-	if err != nil {
+	var allows func(Authorizer) bool
+	switch op {
+	case wire.KVDeleteTree:
+		allows = func(a Authorizer) bool { return a.KeyWritePrefix(e.Key) }
+	case wire.KVGet, wire.KVGetOrEmpty, wire.KVGetTree, wire.KVCheckSession, wire.KVCheckIndex, wire.KVCheckNotExists:
+		allows = func(a Authorizer) bool { return a.KeyRead(e.Key) }
+	case wire.KVSet, wire.KVDelete, wire.KVDeleteCAS, wire.KVCAS, wire.KVLock, wire.KVUnlock:
+		allows = func(a Authorizer) bool { return a.KeyWrite(e.Key) }
+	default:
+		return false, fmt.Errorf("unknown KV operation: %s", op)
+	}
+	if err := env.may(allows); err != nil {
 		return false, err
 	}
 	return op != wire.KVLock || !env.View.LockDelay(e.Key).After(env.Now), nil

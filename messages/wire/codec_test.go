@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/serf/coordinate"
+)
+
+// entries has one entry of each type that we write.
+func entries() map[MessageType]any {
+	service := &NodeService{
+		ID: "w1", Service: "web", Tags: []string{"a", "b"}, Port: 80, Weights: &Weights{Passing: 3, Warning: 1},
+		TaggedAddresses: map[string]ServiceAddress{"lan": {Address: "10.0.0.1", Port: 81}}, Meta: map[string]string{"k": "v"},
+		Proxy: ConnectProxyConfig{Config: map[string]any{"x": "y"}, Expose: ExposeConfig{Paths: []ExposePath{{Path: "/p"}}}},
+	}
+	check := &HealthCheck{
+		Node: "n1", CheckID: "c", Status: HealthPassing, ServiceID: "w1",
+		Definition: HealthCheckDefinition{HTTP: "u", Interval: 10 * time.Second, Header: map[string][]string{"h": {"1"}}},
+	}
+	return map[MessageType]any{
+		RegisterRequestType: &RegisterRequest{
+			Datacenter: "dc1", ID: "11111111-2222-3333-4444-555555555555", Node: "n1", Address: "10.0.0.1",
+			NodeMeta: map[string]string{"rack": "r1"}, Service: service, Checks: HealthChecks{check}, WriteRequest: WriteRequest{Token: "t"},
+		},
+		DeregisterRequestType: &DeregisterRequest{Datacenter: "dc1", Node: "n1", ServiceID: "w1"},
+		KVSRequestType:        &KVSRequest{Op: KVSet, DirEnt: DirEntry{Key: "k", Value: []byte{0, 255, 1}, Flags: 1 << 63}},
+		SessionRequestType: &SessionRequest{Op: SessionCreate, Session: Session{
+			ID: "s", Node: "n1", LockDelay: 15 * time.Second, TTL: "10s", NodeChecks: []string{SerfCheckID}, ServiceChecks: []ServiceCheck{{ID: "c"}},
+		}},
+		TombstoneRequestType:      &TombstoneRequest{Op: TombstoneReap, ReapIndex: 9},
+		CoordinateBatchUpdateType: &Coordinates{{Node: "n1", Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())}},
+		TxnRequestType: &TxnRequest{Ops: TxnOps{
+			{KV: &TxnKVOp{Verb: KVCAS, DirEnt: DirEntry{Key: "k"}}}, {Node: &TxnNodeOp{Verb: CatalogSet, Node: Node{Node: "n"}}},
+		}},
+		AutopilotRequestType: &AutopilotSetConfigRequest{CAS: true, Config: AutopilotConfig{LastContactThreshold: time.Second, MaxTrailingLogs: 250}},
+	}
+}
+
+func TestEntriesSurviveTheLog(t *testing.T) {
+	for typ, want := range entries() {
+		t.Run(typ.String(), func(t *testing.T) {
+			entry, err := Encode(typ, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, body, err := Split(entry)
+			if err != nil || got != typ {
+				t.Fatalf("Split = %v, %v, want %v", got, err, typ)
+			}
+			into := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+			if err := Decode(body, len(body), into); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(into, want) {
+				t.Errorf("decoded %+v, want %+v", into, want)
+			}
+			clear(entry) // the value must not live in the entry
+			if !reflect.DeepEqual(into, want) {
+				t.Errorf("the value changed with the entry it was decoded from")
+			}
+		})
+	}
+}
+
+// TestKeysAreFieldNames holds the encoding to Go field names, embedded structs
+// inlined, whatever the JSON tags say.
+func TestKeysAreFieldNames(t *testing.T) {
+	tests := []struct {
+		name  string
+		value any
+		want  []string
+	}{
+		{"key", &DirEntry{Key: "k"}, []string{"CreateIndex", "Flags", "Key", "LockIndex", "ModifyIndex", "Session", "Value"}},
+		{"write", &KVSRequest{}, []string{"Datacenter", "DirEnt", "Op", "Token"}},
+		{"tagged_dash", &TransparentProxyConfig{}, []string{"DialedDirectly", "OutboundListenerPort"}},
+		{"reply", &IndexedNodes{}, []string{"Backend", "ConsistencyLevel", "Index", "KnownLeader", "LastContact", "Nodes", "NotModified", "ResultsFilteredByACLs"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			entry, err := Encode(0, tt.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var m map[string]any
+			if err := Decode(entry[1:], len(entry), &m); err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for k := range m {
+				keys = append(keys, k)
+			}
+			slices.Sort(keys)
+			if !slices.Equal(keys, tt.want) {
+				t.Errorf("keys = %v, want %v", keys, tt.want)
+			}
+		})
+	}
+}
+
+// TestBytes pins the encoding of an entry: raw text, no str8, no bin.
+func TestBytes(t *testing.T) {
+	long := bytes.Repeat([]byte("x"), 40)
+	got, err := Encode(TombstoneRequestType, &struct{ A, B any }{string(long), long})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat([]byte{5, 0x82, 0xa1, 'A', 0xda, 0, 40}, long, []byte{0xa1, 'B', 0xda, 0, 40}, long)
+	if !bytes.Equal(got, want) {
+		t.Errorf("encoded %x, want %x", got, want)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	deep := bytes.Repeat([]byte{0x91}, 100_000) // arrays of one, without end
+	tests := []struct {
+		name  string
+		body  []byte
+		limit int
+		into  any
+		is    error
+	}{
+		{name: "longer_than_allowed", body: make([]byte, 11), limit: 10, into: new(any), is: ErrTooLarge},
+		{name: "nothing", body: nil, limit: 10, into: new(DirEntry)},
+		{name: "cut_off", body: []byte{0x82, 0xa1}, limit: 10, into: new(DirEntry)},
+		{name: "wrong_type", body: []byte{0x93, 1, 2, 3}, limit: 10, into: new(map[string]string)},
+		{name: "nested_too_deep", body: deep, limit: 1 << 20, into: new(any)},
+		{name: "count_without_content", body: []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, limit: 10, into: new([]string)},
+		{name: "length_without_content", body: []byte{0xdb, 0xff, 0xff, 0xff, 0xff, 'x'}, limit: 10, into: new(string)},
+		{name: "huge_map", body: []byte{0xdf, 0xff, 0xff, 0xff, 0xff, 0xa1, 'x'}, limit: 10, into: new(map[string]string)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := Decode(tt.body, tt.limit, tt.into)
+			if err == nil {
+				t.Fatalf("decoded to %+v", tt.into)
+			}
+			if tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("err = %v, want %v", err, tt.is)
+			}
+		})
+	}
+	if _, _, err := Split(nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("Split(nil) = %v, want %v", err, ErrEmpty)
+	}
+}
+
+// FuzzDecode gives the decoder whatever may come from the network as an entry.
+func FuzzDecode(f *testing.F) {
+	for typ, v := range entries() {
+		entry, err := Encode(typ, v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(entry)
+	}
+	f.Fuzz(func(t *testing.T, entry []byte) {
+		typ, body, err := Split(entry)
+		if err != nil {
+			return
+		}
+		v, known := entries()[typ]
+		if !known {
+			return
+		}
+		into := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+		if err := Decode(body, 1<<16, into); err != nil {
+			return
+		}
+		if _, err := Encode(typ, into); err != nil {
+			t.Errorf("%+v was decoded and cannot be encoded: %v", into, err)
+		}
+	})
+}
+
+func TestMessageTypeString(t *testing.T) {
+	for typ, want := range map[MessageType]string{
+		KVSRequestType: "KVS", KVSRequestType | IgnoreUnknownTypeFlag: "KVS", 99: "Unknown(99)",
+	} {
+		if got := typ.String(); got != want {
+			t.Errorf("MessageType(%d) = %q, want %q", uint8(typ), got, want)
+		}
+	}
+}
