@@ -19,6 +19,14 @@ func (faulty) String() string                               { panic("no string")
 func (faulty) MarshalJSON() ([]byte, error)                 { return nil, errors.New("no JSON") }
 func (faulty) MarshalLogObject(zapcore.ObjectEncoder) error { panic("no object") }
 
+// Numbers that zap has no field for.
+type (
+	level int
+	size  uint16
+	flag  bool
+	ratio float32
+)
+
 func TestOwn(t *testing.T) {
 	var none *peer
 	tests := []struct {
@@ -40,6 +48,7 @@ func TestOwn(t *testing.T) {
 		{name: "inline_panics", fields: []zapcore.Field{zap.Inline(faulty{})}, want: ` object="logs.faulty panicked: no object"`},
 		{name: "no_json", fields: []zapcore.Field{zap.Reflect("j", []any{faulty{}})}, want: ` j="[]interface {}"`},
 		{name: "channel", fields: []zapcore.Field{zap.Any("c", (chan int)(nil))}, want: " c=\"chan int\""},
+		{name: "numbers_under_another_name", fields: []zapcore.Field{zap.Any("i", level(-1)), zap.Any("u", size(1)), zap.Any("b", flag(true)), zap.Any("f", ratio(0.5))}, want: " i=-1 u=1 b=true f=0.5"},
 		{name: "complex", fields: []zapcore.Field{zap.Complex128("c", 1+2i), zap.Complex64("d", 2)}, want: " c=(1+2i) d=(2+0i)"},
 	}
 	for _, tt := range tests {

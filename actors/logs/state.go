@@ -58,14 +58,15 @@ func (s *state) unsubscribe(id uint64) {
 	s.readers = slices.DeleteFunc(s.readers, func(r *reader) bool { return r.id == id })
 }
 
-// lowest returns the lowest level that a reader has asked for.
-func (s *state) lowest() (level messages.LogLevel, any bool) {
+// lowest returns the lowest level that a reader has asked for, and whether there
+// is a reader.
+func (s *state) lowest() (level messages.LogLevel, readers bool) {
 	for _, r := range s.readers {
-		if !any || r.level < level {
-			level, any = r.level, true
+		if !readers || r.level < level {
+			level, readers = r.level, true
 		}
 	}
-	return level, any
+	return level, readers
 }
 
 // add takes in an entry and offers it to each reader that wants it. offer reports

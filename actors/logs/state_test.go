@@ -140,10 +140,10 @@ func TestRecentIsWhatTheReaderWants(t *testing.T) {
 
 func TestLowest(t *testing.T) {
 	s := newState()
-	check := func(want messages.LogLevel, some bool) {
+	check := func(want messages.LogLevel, readers bool) {
 		t.Helper()
-		if got, any := s.lowest(); any != some || any && got != want {
-			t.Errorf("lowest = %d, %v; want %d, %v", got, any, want, some)
+		if got, some := s.lowest(); some != readers || some && got != want {
+			t.Errorf("lowest = %d, %v; want %d, %v", got, some, want, readers)
 		}
 	}
 	check(0, false)
