@@ -1,0 +1,154 @@
+package http
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// The routes below /v1/catalog: https://developer.hashicorp.com/consul/api-docs/catalog.
+var (
+	catalogNodes = query[wire.DCSpecificRequest, wire.IndexedNodes]{
+		read: endpoint.ListNodes, args: inDatacenter, names: noPartition,
+		show: func(_ *request, reply *wire.IndexedNodes) (*answer, error) {
+			return with(orEmpty(reply.Nodes)), nil
+		},
+	}.handle
+
+	catalogServices = query[wire.DCSpecificRequest, wire.IndexedServices]{
+		read: endpoint.ListServices, args: inDatacenter, cached: true,
+		show: func(_ *request, reply *wire.IndexedServices) (*answer, error) {
+			if reply.Services == nil {
+				return with(wire.Services{}), nil
+			}
+			return with(reply.Services), nil
+		},
+	}.handle
+
+	catalogService = query[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{
+		read: endpoint.ServiceNodes, args: ofService, cached: true,
+		show: func(_ *request, reply *wire.IndexedServiceNodes) (*answer, error) {
+			return with(mended(reply.ServiceNodes, taggedInstance)), nil
+		},
+	}.handle
+
+	catalogNode = query[wire.NodeSpecificRequest, wire.IndexedNodeServices]{
+		read: endpoint.NodeServices, args: onNode,
+		show: func(_ *request, reply *wire.IndexedNodeServices) (*answer, error) {
+			if reply.NodeServices == nil {
+				return with(reply.NodeServices), nil // null, as ever
+			}
+			services := make(map[string]*wire.NodeService, len(reply.NodeServices.Services))
+			for id, s := range reply.NodeServices.Services {
+				services[id] = taggedService(s)
+			}
+			return with(&wire.NodeServices{Node: reply.NodeServices.Node, Services: services}), nil
+		},
+	}.handle
+
+	catalogNodeServices = query[wire.NodeSpecificRequest, wire.IndexedNodeServiceList]{
+		read: endpoint.NodeServiceList, args: onNode,
+		show: func(_ *request, reply *wire.IndexedNodeServiceList) (*answer, error) {
+			list := reply.NodeServices
+			if list.Node != nil {
+				list.Services = mended(list.Services, taggedService)
+			}
+			return with(&list), nil
+		},
+	}.handle
+
+	register = command[wire.RegisterRequest, struct{}]{
+		write: endpoint.Register, show: done[wire.RegisterRequest, struct{}],
+		args: func(r *request, args *wire.RegisterRequest) error {
+			if err := r.decode(args); err != nil {
+				return err
+			}
+			args.Datacenter = cmp.Or(args.Datacenter, r.api.cfg.Facts.Datacenter)
+			return nil
+		},
+	}.handle
+
+	deregister = command[wire.DeregisterRequest, struct{}]{
+		write: endpoint.Deregister, show: done[wire.DeregisterRequest, struct{}],
+		args: func(r *request, args *wire.DeregisterRequest) error {
+			if err := r.decode(args); err != nil {
+				return err
+			}
+			args.Datacenter = cmp.Or(args.Datacenter, r.api.cfg.Facts.Datacenter)
+			return nil
+		},
+	}.handle
+)
+
+// catalogDatacenters lists the datacenters, this agent's own first.
+func catalogDatacenters(r *request) (*answer, error) {
+	var opts wire.QueryOptions
+	if err := r.consistency(&opts); err != nil {
+		return nil, err
+	}
+	ans := with(datacenters(&r.api.cfg))
+	if opts.UseCache {
+		ans.header = miss()
+	}
+	return ans, nil
+}
+
+// datacenters returns the datacenters whose servers this agent has heard of.
+func datacenters(cfg *Config) []string {
+	own := cfg.Facts.Datacenter
+	known := map[string]bool{}
+	if view := load(cfg.WANView); view != nil {
+		for _, m := range view.Members {
+			if dc := m.Tags["dc"]; dc != "" && dc != own && m.Status != messages.MemberLeft {
+				known[dc] = true
+			}
+		}
+	}
+	return append([]string{own}, slices.Sorted(maps.Keys(known))...)
+}
+
+// inDatacenter reads the arguments of what is asked of a whole datacenter.
+func inDatacenter(r *request, args *wire.DCSpecificRequest) error {
+	args.Datacenter = r.datacenter()
+	args.Source = r.source()
+	args.NodeMetaFilters = r.nodeMeta()
+	return nil
+}
+
+// ofService reads the arguments of what is asked of a service.
+func ofService(r *request, args *wire.ServiceSpecificRequest) error {
+	if r.tail == "" {
+		return missing("service name")
+	}
+	args.ServiceName = r.tail
+	args.Datacenter = r.datacenter()
+	args.Source = r.source()
+	args.NodeMetaFilters = r.nodeMeta()
+	args.ServiceTags, args.TagFilter = r.query["tag"], r.has("tag")
+	args.MergeCentralConfig = r.has("merge-central-config")
+	args.PeerName = r.param("peer")
+	return nil
+}
+
+// onNode reads the arguments of what is asked of a node.
+func onNode(r *request, args *wire.NodeSpecificRequest) error {
+	if r.tail == "" {
+		return missing("node name")
+	}
+	args.Node = r.tail
+	args.Datacenter = r.datacenter()
+	args.MergeCentralConfig = r.has("merge-central-config")
+	return nil
+}
+
+// load reads a cell that may not be there.
+func load[T any](cell *messages.Published[T]) *T {
+	if cell == nil {
+		return nil
+	}
+	return cell.Load()
+}

@@ -1,0 +1,130 @@
+package http
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/messages"
+)
+
+// Config is what the listener needs from the rest of the agent.
+type Config struct {
+	Logger *zap.Logger // required
+
+	// Addrs are where to listen: host:port. Required.
+	Addrs []string
+	// TLS makes the listener speak HTTPS. Optional.
+	TLS *tls.Config
+	// Listen opens a socket. Optional: net.Listen.
+	Listen func(network, address string) (net.Listener, error)
+
+	// Invoker runs reads and writes, here or at the server that can. Required.
+	Invoker *invoke.Invoker
+
+	// The actors that some requests are for. All but GossipWAN and Raft, which
+	// only servers have, are required.
+	GossipLAN, GossipWAN, Leave, Logs, Raft, Supervisor ask.Address
+
+	// What the gossip pools and the raft node publish. WANView and RaftStatus are
+	// nil on clients.
+	LANView, WANView *messages.Published[messages.PoolView]
+	RaftStatus       *messages.Published[messages.RaftStatus]
+
+	Facts  Facts
+	Limits Limits
+
+	// ResponseHeaders are sent with every answer (http_config.response_headers).
+	ResponseHeaders map[string]string
+	// AllowWriteFrom are the networks whose clients may do more than read
+	// (http_config.allow_write_http_from); all may when there are none.
+	AllowWriteFrom []netip.Prefix
+	// BlockEndpoints are the beginnings of paths that are not served
+	// (http_config.block_endpoints).
+	BlockEndpoints []string
+	// DiscoveryMaxStale makes reads of catalog and health stale unless they say
+	// otherwise, if the answer is no older (discovery_max_stale).
+	DiscoveryMaxStale time.Duration
+	// EnableDebug serves /debug/pprof/.
+	EnableDebug bool
+
+	// LogText and LogJSON append a log entry to a line, without its end. Required.
+	LogText, LogJSON func([]byte, messages.LogEntry) []byte
+	// ParseLevel reads the name of a log level. Required.
+	ParseLevel func(string) (zapcore.Level, error)
+
+	// Metrics answers /v1/agent/metrics. Required.
+	Metrics Metrics
+}
+
+// Metrics is where the figures of the agent are kept. The in-memory sink of
+// go-metrics has the first method.
+type Metrics interface {
+	// DisplayMetrics returns the newest whole interval, to be shown as JSON.
+	DisplayMetrics(http.ResponseWriter, *http.Request) (any, error)
+	// Prometheus returns what serves the Prometheus format, or nil when its
+	// retention time is not positive.
+	Prometheus() http.Handler
+}
+
+// Facts are what the agent knows about itself and what does not change while it
+// runs.
+type Facts struct {
+	NodeName          string
+	NodeID            string
+	Datacenter        string
+	PrimaryDatacenter string // empty: the datacenter
+	Server            bool
+	Bootstrap         bool
+	NodeMeta          map[string]string
+	Version           string // of the Consul whose API this is: 1.19.2
+	OwnVersion        string // ours
+	Revision          string // short commit hash
+	BuildDate         string // RFC 3339
+	// DebugConfig is the configuration in force, without secrets.
+	DebugConfig map[string]any
+}
+
+// Limits bound what the listener takes on.
+type Limits struct {
+	// MaxConnsPerClient is how many connections one IP address may have
+	// (http_max_conns_per_client); 0 is no limit. Reconfigure changes it.
+	MaxConnsPerClient int
+	// MaxRequests is how many requests may be in flight, blocking queries
+	// included.
+	MaxRequests int
+	// MaxWrites is how many requests that change something may be in flight.
+	MaxWrites int
+	// MaxHeaderBytes is the size of a request's line and headers.
+	MaxHeaderBytes int
+	// ReadHeaderTimeout is how long a connection may take to send them.
+	ReadHeaderTimeout time.Duration
+	// BodyTimeout is how long a request may take to send its body, and a client to
+	// take an answer.
+	BodyTimeout time.Duration
+	// KVMaxValueSize is the size of a value of the KV store (kv_max_value_size).
+	KVMaxValueSize int64
+	// MaxBodyBytes is the size of any other body.
+	MaxBodyBytes int64
+}
+
+// DefaultLimits are Consul's where Consul has one.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxConnsPerClient: 200,
+		MaxRequests:       32768, // a watcher is one, and a datacenter has many
+		MaxWrites:         512,   // more would only wait for the log
+		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: 5 * time.Second,
+		BodyTimeout:       2 * time.Minute,
+		KVMaxValueSize:    512 << 10,
+		MaxBodyBytes:      1 << 20,
+	}
+}

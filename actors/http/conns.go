@@ -1,0 +1,107 @@
+package http
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-metrics"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// complainEvery is how often the log says that connections are refused.
+const complainEvery = 10 * time.Second
+
+// conns counts the open connections of each client. Connections beyond the limit
+// are accepted and answered with 429, over TLS too: a connection that is just
+// closed leaves nobody the wiser.
+//
+// It is called on the goroutines of net/http, hence the lock; nothing is done
+// under it but counting.
+type conns struct {
+	settings *messages.Published[messages.HTTPConfig]
+	log      *zap.Logger
+
+	mu       sync.Mutex
+	open     map[netip.Addr]int
+	complain time.Time // not before
+}
+
+func newConns(settings *messages.Published[messages.HTTPConfig], log *zap.Logger) *conns {
+	return &conns{settings: settings, log: log, open: map[netip.Addr]int{}}
+}
+
+// refusedKey marks the context of a connection whose requests are refused.
+type refusedKey struct{}
+
+// refused reports whether a request came over a connection too many.
+func refused(ctx context.Context) bool { return ctx.Value(refusedKey{}) != nil }
+
+// opened counts a new connection; it is net/http's ConnContext.
+func (c *conns) opened(ctx context.Context, conn net.Conn) context.Context {
+	client, ok := clientOf(conn)
+	if !ok {
+		return ctx
+	}
+	limit := c.settings.Load().MaxConnsPerClient
+	c.mu.Lock()
+	c.open[client]++
+	open := c.open[client]
+	c.mu.Unlock()
+
+	switch judge(open, limit) {
+	case refuse:
+		ctx = context.WithValue(ctx, refusedKey{}, true)
+		c.complainOf(client, limit)
+	case drop:
+		conn.Close()
+		c.complainOf(client, limit)
+	}
+	return ctx
+}
+
+// changed forgets a connection that is gone; it is net/http's ConnState.
+func (c *conns) changed(conn net.Conn, state http.ConnState) {
+	if state != http.StateClosed && state != http.StateHijacked {
+		return
+	}
+	client, ok := clientOf(conn)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[client]--; c.open[client] <= 0 {
+		delete(c.open, client)
+	}
+}
+
+func (c *conns) complainOf(client netip.Addr, limit int) {
+	metrics.IncrCounter([]string{"api", "http", "connections_refused"}, 1)
+	now := time.Now()
+	c.mu.Lock()
+	due := now.After(c.complain)
+	if due {
+		c.complain = now.Add(complainEvery)
+	}
+	c.mu.Unlock()
+	if due {
+		c.log.Warn("refusing connections of a client that has too many; see http_max_conns_per_client",
+			zap.Stringer("client", client), zap.Int("limit", limit))
+	}
+}
+
+// clientOf returns whose connection it is. One that is not TCP has no address and
+// no limit.
+func clientOf(conn net.Conn) (netip.Addr, bool) {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return tcp.AddrPort().Addr().Unmap(), true
+}

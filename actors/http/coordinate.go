@@ -1,0 +1,44 @@
+package http
+
+import (
+	"net/http"
+
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// The routes below /v1/coordinate: https://developer.hashicorp.com/consul/api-docs/coordinate.
+var (
+	coordinateNodes = query[wire.DCSpecificRequest, wire.IndexedCoordinates]{
+		read: endpoint.CoordinateListNodes, silent: true, names: noPartition, args: inDatacenter,
+		show: func(r *request, reply *wire.IndexedCoordinates) (*answer, error) {
+			return with(inSegment(r, reply.Coordinates)), nil
+		},
+	}.handle
+
+	coordinateNode = query[wire.NodeSpecificRequest, wire.IndexedCoordinates]{
+		read: endpoint.CoordinateNode, silent: true, names: noPartition, args: onNode,
+		show: func(r *request, reply *wire.IndexedCoordinates) (*answer, error) {
+			found := inSegment(r, reply.Coordinates)
+			if len(found) == 0 {
+				return &answer{status: http.StatusNotFound}, nil
+			}
+			return with(found), nil
+		},
+	}.handle
+)
+
+// inSegment leaves the coordinates of the network segment that is asked for, if
+// one is.
+func inSegment(r *request, all wire.Coordinates) wire.Coordinates {
+	if !r.has("segment") {
+		return orEmpty(all)
+	}
+	found := wire.Coordinates{}
+	for _, c := range all {
+		if c.Segment == r.param("segment") {
+			found = append(found, c)
+		}
+	}
+	return found
+}

@@ -1,0 +1,168 @@
+package http
+
+import (
+	"net/http"
+	"strings"
+)
+
+// A route is one line of the API: a path, and what can be done there.
+type route struct {
+	path string // one that ends in "/" takes a tail: /v1/kv/ serves /v1/kv/a/b
+	on   []verb // in the order in which Allow lists them
+	bare bool   // not of Consul's API: there is no ACL policy to tell
+}
+
+// A verb is what one method does at a route.
+type verb struct {
+	method string
+	handle handler
+	takes  bodySize
+	apart  bool // may last as long as the agent: a drain does not wait for it
+}
+
+// A handler answers a request that has been let in. An error is shown to the
+// client: a *problem as it says, another one as fail decides.
+type handler func(*request) (*answer, error)
+
+// bodySize is how much of a body is read before the handler is called.
+type bodySize int
+
+const (
+	noBody bodySize = iota
+	someBody
+	valueBody // of the KV store
+)
+
+func (v *verb) body(l Limits) int64 {
+	switch v.takes {
+	case someBody:
+		return l.MaxBodyBytes
+	case valueBody:
+		return l.KVMaxValueSize
+	default:
+		return 0
+	}
+}
+
+func (r *route) verb(method string) (*verb, bool) {
+	for i := range r.on {
+		if r.on[i].method == method {
+			return &r.on[i], true
+		}
+	}
+	return nil, false
+}
+
+// allow is the value of the header Allow.
+func (r *route) allow() string {
+	methods := []string{http.MethodOptions}
+	for _, v := range r.on {
+		methods = append(methods, v.method)
+	}
+	return strings.Join(methods, ",")
+}
+
+// label is the route as metrics name it: /v1/kv/ is v1_kv_.
+func (r *route) label() string { return strings.ReplaceAll(r.path[1:], "/", "_") }
+
+// table finds routes. A route that takes a tail is kept under its path.
+type table map[string]*route
+
+func newTable(routes []route) table {
+	t := make(table, len(routes))
+	for i := range routes {
+		t[routes[i].path] = &routes[i]
+	}
+	return t
+}
+
+// find returns the route for a path, and what of the path is beyond it: the route
+// of the very path, or the longest one that takes a tail.
+func (t table) find(path string) (line *route, tail string, ok bool) {
+	if line, ok = t[path]; ok {
+		return line, "", true
+	}
+	for end := strings.LastIndexByte(path, '/'); end > 0; end = strings.LastIndexByte(path[:end], '/') {
+		if line, ok = t[path[:end+1]]; ok {
+			return line, path[end+1:], true
+		}
+	}
+	return nil, "", false
+}
+
+// get, put, post and del make verbs.
+
+func get(h handler) verb { return verb{method: http.MethodGet, handle: h} }
+
+func put(h handler) verb { return verb{method: http.MethodPut, handle: h, takes: someBody} }
+
+func del(h handler) verb { return verb{method: http.MethodDelete, handle: h} }
+
+// lasting marks a verb that may last as long as the agent.
+func lasting(v verb) verb {
+	v.apart = true
+	return v
+}
+
+// sized sets how much of a body a verb takes.
+func sized(v verb, size bodySize) verb {
+	v.takes = size
+	return v
+}
+
+// at makes a route.
+func at(path string, on ...verb) route { return route{path: path, on: on} }
+
+// routes is the API, path by path.
+func routes(cfg Config) []route {
+	all := []route{
+		at("/v1/status/leader", get(statusLeader)),
+		at("/v1/status/peers", get(statusPeers)),
+
+		at("/v1/agent/self", get(agentSelf)),
+		at("/v1/agent/host", get(agentHost)),
+		at("/v1/agent/version", get(agentVersion)),
+		at("/v1/agent/actors", get(agentActors)),
+		at("/v1/agent/members", get(agentMembers)),
+		at("/v1/agent/join/", put(agentJoin)),
+		at("/v1/agent/leave", lasting(put(agentLeave))),
+		at("/v1/agent/force-leave/", put(agentForceLeave)),
+		at("/v1/agent/reload", put(agentReload)),
+		at("/v1/agent/monitor", lasting(get(agentMonitor))),
+		at("/v1/agent/metrics", get(agentMetrics)),
+
+		at("/v1/catalog/register", put(register)),
+		at("/v1/catalog/deregister", put(deregister)),
+		at("/v1/catalog/datacenters", get(catalogDatacenters)),
+		at("/v1/catalog/nodes", get(catalogNodes)),
+		at("/v1/catalog/services", get(catalogServices)),
+		at("/v1/catalog/service/", get(catalogService)),
+		at("/v1/catalog/node/", get(catalogNode)),
+		at("/v1/catalog/node-services/", get(catalogNodeServices)),
+
+		at("/v1/health/node/", get(healthNode)),
+		at("/v1/health/checks/", get(healthChecks)),
+		at("/v1/health/service/", get(healthService)),
+		at("/v1/health/state/", get(healthState)),
+
+		at("/v1/kv/", get(kvRead), sized(put(kvPut), valueBody), del(kvDelete)),
+
+		at("/v1/session/create", put(sessionCreate)),
+		at("/v1/session/destroy/", put(sessionDestroy)),
+		at("/v1/session/renew/", put(sessionRenew)),
+		at("/v1/session/info/", get(sessionInfo)),
+		at("/v1/session/node/", get(sessionNode)),
+		at("/v1/session/list", get(sessionList)),
+
+		at("/v1/coordinate/nodes", get(coordinateNodes)),
+		at("/v1/coordinate/node/", get(coordinateNode)),
+
+		at("/v1/operator/raft/configuration", get(raftConfiguration)),
+		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
+		at("/v1/operator/usage", get(operatorUsage)),
+
+		{path: "/", on: []verb{get(index)}, bare: true},
+		{path: "/robots.txt", on: []verb{get(robots)}, bare: true},
+	}
+	return append(all, pprofRoutes(cfg.EnableDebug)...)
+}
