@@ -30,7 +30,7 @@ $ consul monitor -log-level=debug
 2026-03-04T05:06:07.890Z [INFO]  serf: EventMemberJoin: web-3 10.0.0.7
 ...`,
 		}),
-		level: choice{word: "info", options: []string{"trace", "debug", "info", "warn", "err", "error"}},
+		level: choice{word: "info", options: []string{"trace", "debug", "info", "warn", "warning", "err", "error"}},
 	}
 	c.flags.BoolVar(&c.json, "log-json", false, "show each line as a JSON object")
 	c.flags.Var(&c.level, "log-level", "show lines of `LEVEL` and above: trace, debug, info, warn or err")
