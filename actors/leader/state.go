@@ -9,12 +9,6 @@ import (
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// What the health check of a node says of its membership. Clients match the texts.
-const (
-	aliveOutput  = "Agent alive and reachable"
-	failedOutput = "Agent not live or unreachable"
-)
-
 // entry is what the catalog has of one node: the pieces that membership writes.
 type entry struct {
 	node   *wire.Node        // nil when the node is not there
@@ -57,7 +51,7 @@ func (s self) judge(m messages.Member, has entry) *change {
 
 func (s self) alive(m messages.Member, has entry) *change {
 	service := s.service(m)
-	want := s.registration(m, service, wire.HealthPassing, aliveOutput)
+	want := s.registration(m, service, wire.HealthPassing, wire.SerfCheckAliveOutput)
 	if has.node != nil && has.node.Address != want.Address {
 		// The node has moved. It will say the rest of what it is itself; until then
 		// what it said before stands.
@@ -65,7 +59,7 @@ func (s self) alive(m messages.Member, has entry) *change {
 		want.TaggedAddresses, want.NodeMeta = has.node.TaggedAddresses, has.node.Meta
 	}
 	if has.node != nil && has.node.Address == want.Address &&
-		has.serf != nil && has.serf.Status == wire.HealthPassing && has.serf.Output == aliveOutput &&
+		has.serf != nil && has.serf.Status == wire.HealthPassing && has.serf.Output == wire.SerfCheckAliveOutput &&
 		(service == nil || sameService(has.consul, service)) {
 		return nil
 	}
@@ -77,7 +71,7 @@ func (s self) failed(m messages.Member, has entry) *change {
 		return nil
 	}
 	return &change{
-		register: s.registration(m, nil, wire.HealthCritical, failedOutput),
+		register: s.registration(m, nil, wire.HealthCritical, wire.SerfCheckFailedOutput),
 		news:     "member '" + m.Name + "' failed, marking health critical",
 	}
 }
@@ -122,7 +116,7 @@ func (s self) registration(m messages.Member, service *wire.NodeService, status,
 		Check: &wire.HealthCheck{
 			Node:    m.Name,
 			CheckID: wire.SerfCheckID,
-			Name:    "Serf Health Status",
+			Name:    wire.SerfCheckName,
 			Status:  status,
 			Output:  output,
 		},

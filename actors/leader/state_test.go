@@ -25,9 +25,9 @@ func server(name string, status messages.MemberStatus) messages.Member {
 
 // stored is what the catalog has after a member was written as us would write it.
 func stored(m messages.Member, status string) entry {
-	output := aliveOutput
+	output := wire.SerfCheckAliveOutput
 	if status == wire.HealthCritical {
-		output = failedOutput
+		output = wire.SerfCheckFailedOutput
 	}
 	return entry{
 		node:   &wire.Node{Node: m.Name, Address: m.Addr.String()},
