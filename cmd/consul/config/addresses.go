@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -193,47 +194,82 @@ func hostPort(ip string, port int) string {
 
 // listeners settles the front doors.
 func (r *resolver) listeners() {
-	client := r.expand("client_addr", r.ClientAddr)
-	r.ClientAddr = strings.Join(client, " ")
-	if len(client) == 0 {
+	before := len(r.problems)
+	client := r.doors("client_addr", r.ClientAddr)
+	if len(client) == 0 && len(r.problems) == before {
 		r.bad("client_addr", "cannot be empty")
-		return
 	}
+	texts := make([]string, len(client))
+	for i, d := range client {
+		texts[i] = d.String()
+	}
+	r.ClientAddr = strings.Join(texts, " ")
 	r.RPCRequired = r.isSet("ports.rpc") || r.isSet("addresses.rpc")
 	r.DNSListeners = r.listen("addresses.dns", r.Addresses.DNS, client, r.Ports.DNS)
 	r.HTTPListeners = r.listen("addresses.http", r.Addresses.HTTP, client, r.Ports.HTTP)
 	r.RPCListeners = r.listen("addresses.rpc", r.Addresses.RPC, client, r.Ports.RPC)
 	for _, l := range r.DNSListeners {
-		if l.Network == "unix" {
+		if l.Network == "unix" && r.Addresses.DNS == "" {
+			r.bad("client_addr", "has the unix socket %s, which DNS cannot use. Set addresses.dns to IP addresses, too", l.Address)
+		} else if l.Network == "unix" {
 			r.bad("addresses.dns", "cannot be the unix socket %s. Must be IP addresses", l.Address)
 		}
 	}
 }
 
-// listen gives the listeners of one front door: its own addresses, or those of client_addr.
-func (r *resolver) listen(key, own string, client []string, port int) []Listener {
-	addrs := client
+// door is where clients come in: an IP address, or the path of a unix socket.
+type door struct {
+	ip     netip.Addr
+	socket string
+}
+
+func (d door) String() string {
+	if d.socket != "" {
+		return unixScheme + d.socket
+	}
+	return d.ip.String()
+}
+
+// doors parses the addresses of a key, each once: templates may give one twice.
+func (r *resolver) doors(key, text string) []door {
+	var all []door
+	for _, item := range r.expand(key, text) {
+		path, isSocket := strings.CutPrefix(item, unixScheme)
+		ip, isIP := parseIP(item)
+		switch {
+		case isSocket && path == "":
+			r.bad(key, "has %q, which names no file", item)
+		case isSocket:
+			all = appendOnce(all, door{socket: path})
+		case isIP:
+			all = appendOnce(all, door{ip: ip})
+		default:
+			r.bad(key, "has %q. Must be IP addresses or %s paths", item, unixScheme)
+		}
+	}
+	return all
+}
+
+func appendOnce[T comparable](list []T, v T) []T {
+	if slices.Contains(list, v) {
+		return list
+	}
+	return append(list, v)
+}
+
+// listen gives the listeners of one front door: at its own addresses, or at those of client_addr. A disabled port leaves
+// the sockets.
+func (r *resolver) listen(key, own string, client []door, port int) []Listener {
+	doors := client
 	if own != "" {
-		addrs = r.expand(key, own)
-	} else {
-		key = "client_addr"
+		doors = r.doors(key, own)
 	}
 	var all []Listener
-	for _, text := range addrs {
-		if path, ok := strings.CutPrefix(text, unixScheme); ok {
-			if path == "" {
-				r.bad(key, "has %q, which names no file", text)
-			}
-			all = append(all, Listener{Network: "unix", Address: path})
-			continue
-		}
-		a, ok := parseIP(text)
-		if !ok {
-			r.bad(key, "has %q. Must be IP addresses or %s paths", text, unixScheme)
-			continue
-		}
-		if port != noPort {
-			all = append(all, Listener{Network: "tcp", Address: netip.AddrPortFrom(a, uint16(port)).String()})
+	for _, d := range doors {
+		if d.socket != "" {
+			all = append(all, Listener{Network: "unix", Address: d.socket})
+		} else if port != noPort {
+			all = append(all, Listener{Network: "tcp", Address: hostPort(d.ip.String(), port)})
 		}
 	}
 	return all
@@ -245,45 +281,59 @@ type claim struct {
 	at  netip.AddrPort
 }
 
-// ports refuses two listeners for one port of one address.
+// ports refuses two listeners for one port of one address. The default RPC listener, which nobody asked for, yields.
 func (r *resolver) ports() {
 	var taken []claim
-	add := func(key, at string) {
-		now, err := netip.ParseAddrPort(at)
-		if err != nil {
-			return // disabled, or reported before
-		}
-		for _, c := range taken {
-			if !c.collides(now) {
-				continue
-			}
-			if key == "ports.rpc" && !r.RPCRequired {
-				r.warn(c.key, "%s is %d, the default of ports.rpc: the RPC listener is off", c.key, now.Port())
-				r.RPCListeners = nil
-				return
-			}
-			r.problems.add(r.at(key), "%s and %s are both %d on %s. Give one of them another port, or -1 to disable it", c.key, key, now.Port(), c.sharedWith(now))
-			return
-		}
-		taken = append(taken, claim{key, now})
-	}
 	if r.Server {
-		add("ports.server", r.ServerBind)
+		taken = r.claim(taken, "ports.server", r.ServerBind)
 	}
-	add("ports.serf_lan", r.SerfLANBind)
-	add("ports.serf_wan", r.SerfWANBind)
+	taken = r.claim(taken, "ports.serf_lan", r.SerfLANBind)
+	taken = r.claim(taken, "ports.serf_wan", r.SerfWANBind)
 	for _, l := range r.DNSListeners {
-		add("ports.dns", l.Address)
+		taken = r.claim(taken, "ports.dns", l.Address)
 	}
 	for _, l := range r.HTTPListeners {
-		add("ports.http", l.Address)
+		taken = r.claim(taken, "ports.http", l.Address)
 	}
-	for _, l := range r.RPCListeners { // last, so that its default yields to the others
-		add("ports.rpc", l.Address)
+	if c := r.inTheWay(taken); c != nil && !r.RPCRequired {
+		r.warn(c.key, "%s is %d, the default of ports.rpc: the RPC listener is off", c.key, c.at.Port())
+		r.RPCListeners = nil
+	}
+	for _, l := range r.RPCListeners {
+		taken = r.claim(taken, "ports.rpc", l.Address)
 	}
 }
 
-// collides reports whether both want one port of one address; 0.0.0.0 and :: are every address.
+// claim takes a port for a key, or says who has it. What is not an ip:port is disabled, a socket, or was reported before.
+func (r *resolver) claim(taken []claim, key, at string) []claim {
+	now, err := netip.ParseAddrPort(at)
+	if err != nil {
+		return taken
+	}
+	for _, c := range taken {
+		if c.collides(now) {
+			r.problems.add(r.at(key), "%s and %s are both %d on %s. Give one of them another port, or -1 to disable it", c.key, key, now.Port(), c.sharedWith(now))
+			return taken
+		}
+	}
+	return append(taken, claim{key, now})
+}
+
+// inTheWay is the first claim that the RPC listeners collide with, or nil.
+func (r *resolver) inTheWay(taken []claim) *claim {
+	for _, l := range r.RPCListeners {
+		now, err := netip.ParseAddrPort(l.Address)
+		for _, c := range taken {
+			if err == nil && c.collides(now) {
+				return &c
+			}
+		}
+	}
+	return nil
+}
+
+// collides reports whether both want one port of one address. 0.0.0.0 and :: are every address of both families, which
+// is how Go listens there.
 func (c claim) collides(o netip.AddrPort) bool {
 	a, b := c.at.Addr(), o.Addr()
 	return c.at.Port() == o.Port() && (a == b || a.IsUnspecified() || b.IsUnspecified())

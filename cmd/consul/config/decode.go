@@ -95,21 +95,21 @@ func (d *decoder) object(s *section, n *node, at string, into settings) {
 
 // null is a key that was set to nothing, which is not setting it. Its name must be known all the same.
 func (d *decoder) null(s *section, m member, at string) {
-	if f := s.fold(m.name); s.keys[f] == nil && s.sections[f] == nil && s.old[f] == nil {
+	if s.find(m.name) == nil {
 		d.unknown(s, m, join(at, m.name))
 	}
 }
 
 func (d *decoder) member(s *section, m member, at string, into settings) {
-	name := s.fold(m.name)
-	if old := s.old[name]; old != nil {
-		d.oldKey(old, m, at, into)
-	} else if key := s.keys[name]; key != nil {
-		d.value(key, m, at, into)
-	} else if below := s.sections[name]; below != nil {
-		d.object(below, m.value, at, into)
-	} else {
+	switch e := s.find(m.name); {
+	case e == nil:
 		d.unknown(s, m, at)
+	case e.section != nil:
+		d.object(e.section, m.value, at, into)
+	case e.old != nil:
+		d.oldKey(e.old, e.key, m, at, into)
+	default:
+		d.value(e.key, m, at, into)
 	}
 }
 
@@ -121,12 +121,12 @@ func (d *decoder) value(key *Key, m member, at string, into settings) {
 	}
 	info := key.Kind.info()
 	v, err := info.node(d, m.value, at)
-	switch {
-	case errors.Is(err, errMismatch):
+	if errors.Is(err, errMismatch) {
 		d.mismatch(m.value, at, info.want, key.Kind == Secret)
 		return
-	case err == nil && key.Is(Positive) && !isPositive(v):
-		err = fmt.Errorf("cannot be %v. Must be greater than zero", v)
+	}
+	if err == nil && key.Is(Positive) {
+		err = positive(v)
 	}
 	if err != nil {
 		d.bad(m.line, "%s %v", at, err)
@@ -135,16 +135,15 @@ func (d *decoder) value(key *Key, m member, at string, into settings) {
 	into.put(setting{key: key, value: v, at: place{d.source, m.line}})
 }
 
-// oldKey decodes a key under the name it has today.
-func (d *decoder) oldKey(p *spelling, m member, at string, into settings) {
-	if p.now == "" {
+// oldKey decodes a key under the name it has today; key is nil where nothing is left of it.
+func (d *decoder) oldKey(p *spelling, key *Key, m member, at string, into settings) {
+	if key == nil {
 		d.warn(m.line, "%q was removed from Consul and has no effect%s", at, p.advice())
 		return
 	}
 	if !p.current {
-		d.warn(m.line, "%q is deprecated: use %q%s", at, p.now, p.advice())
+		d.warn(m.line, "%q is deprecated: use %q", at, p.now)
 	}
-	key := byPath[p.now]
 	if _, one := m.value.value.(string); one && key.Kind == Texts { // recursor = "…" became recursors = ["…"]
 		m.value = &node{line: m.value.line, value: []*node{m.value}}
 	}
@@ -160,16 +159,16 @@ func (d *decoder) unknown(s *section, m member, at string) {
 		d.more++ // without looking for what was meant, which is the dear part
 		return
 	}
-	hint := ""
-	if s.loose {
-		if near := nearest(m.name, s.names); near != "" {
-			hint = join(strings.TrimSuffix(strings.TrimSuffix(at, m.name), "."), near)
-		}
-	} else {
-		hint = suggest(s, m.name)
+	if section, name, dotted := strings.Cut(m.name, "."); dotted && byPath[strings.ToLower(at)] != nil {
+		d.bad(m.line, "invalid config key %q; put %q into an object %q", at, name, section)
+		return
 	}
-	if hint != "" {
-		hint = fmt.Sprintf("; did you mean %q?", hint)
+	meant := elsewhere(s, m.name)
+	if near := nearest(m.name, s.names); near != "" {
+		meant = strings.TrimSuffix(at, m.name) + near
 	}
-	d.bad(m.line, "invalid config key %q%s", at, hint)
+	if meant != "" {
+		meant = fmt.Sprintf("; did you mean %q?", meant)
+	}
+	d.bad(m.line, "invalid config key %q%s", at, meant)
 }

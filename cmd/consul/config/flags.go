@@ -151,8 +151,8 @@ func (v *FlagValues) put(name string, k *Key, text string) error {
 	if errors.Is(err, errMismatch) {
 		return fmt.Errorf("want %s", k.Kind.info().want)
 	}
-	if err == nil && k.Is(Positive) && !isPositive(value) {
-		err = errors.New("must be greater than zero")
+	if err == nil && k.Is(Positive) {
+		err = positive(value)
 	}
 	if err != nil {
 		return err

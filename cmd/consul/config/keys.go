@@ -33,15 +33,19 @@ func (k *Key) Is(use Use) bool { return k.Use&use == use }
 // caller's.
 func Keys() []Key { return append([]Key(nil), table...) }
 
-// section is an object of the configuration: the keys it may hold, and the objects within. Names are compared without
-// regard to upper and lower case, as Consul does.
+// section is an object of the configuration: what may stand in it, by name. Names are compared without regard to upper
+// and lower case, as Consul does.
 type section struct {
-	path     string // "" for the root
-	loose    bool   // underscores do not count either: service and check definitions may be written in CamelCase
-	names    []string
-	keys     map[string]*Key
-	sections map[string]*section
-	old      map[string]*spelling
+	loose   bool // underscores do not count either: service and check definitions may be written in CamelCase
+	names   []string
+	entries map[string]*entry // by folded name
+}
+
+// entry is what a name stands for: a section, a key, or an old key and the key that it means today, if any.
+type entry struct {
+	section *section
+	key     *Key
+	old     *spelling
 }
 
 // root is the table as a tree; byPath finds a row by its full name.
@@ -49,52 +53,48 @@ var root, byPath = plant(table, spellings, false)
 
 // plant builds the tree of sections for a table.
 func plant(table []Key, spellings []spelling, loose bool) (*section, map[string]*Key) {
-	top := &section{loose: loose}
+	top := newSection(loose)
 	byPath := make(map[string]*Key, len(table))
 	for i := range table {
 		k := &table[i]
-		if byPath[k.Path] != nil {
-			panic("config: two rows for key " + k.Path)
-		}
 		byPath[k.Path] = k
-		s, name := top.reach(k.Path)
-		s.add(name)
-		s.keys[s.fold(name)] = k
+		top.add(k.Path, &entry{key: k})
 	}
 	for i := range spellings {
 		p := &spellings[i]
-		if p.now != "" && byPath[p.now] == nil {
-			panic("config: an old key is spelled as " + p.now + ", which has no row")
+		k := byPath[p.now]
+		if k == nil && p.now != "" {
+			panic(fmt.Sprintf("config: %s is another name for %s, which has no row", p.old, p.now))
 		}
-		s, name := top.reach(p.old)
-		s.add(name)
-		s.old[s.fold(name)] = p
+		top.add(p.old, &entry{key: k, old: p})
 	}
 	return top, byPath
 }
 
-// reach finds, or makes, the section that a key belongs in, and the key's name there.
-func (s *section) reach(path string) (*section, string) {
-	names := splitPath(path)
-	for _, name := range names[:len(names)-1] {
-		below := s.sections[s.fold(name)]
-		if below == nil {
-			s.add(name)
-			below = &section{path: join(s.path, name), loose: s.loose}
-			s.sections[s.fold(name)] = below
-		}
-		s = below
-	}
-	return s, names[len(names)-1]
-}
+func newSection(loose bool) *section { return &section{loose: loose, entries: map[string]*entry{}} }
 
-func (s *section) add(name string) {
-	if s.keys == nil {
-		s.keys, s.sections, s.old = map[string]*Key{}, map[string]*section{}, map[string]*spelling{}
+func (s *section) find(name string) *entry { return s.entries[s.fold(name)] }
+
+// add puts an entry where its path says, making the sections on the way.
+func (s *section) add(path string, e *entry) {
+	names := splitPath(path)
+	last := len(names) - 1
+	for _, name := range names[:last] {
+		below := s.find(name)
+		if below == nil {
+			below = &entry{section: newSection(s.loose)}
+			s.names = append(s.names, name)
+			s.entries[s.fold(name)] = below
+		}
+		if s = below.section; s == nil {
+			panic(fmt.Sprintf("config: %s of %s is a key and a section", name, path))
+		}
 	}
-	if f := s.fold(name); s.keys[f] == nil && s.sections[f] == nil && s.old[f] == nil {
-		s.names = append(s.names, name)
+	if s.find(names[last]) != nil {
+		panic("config: two rows for " + path)
 	}
+	s.names = append(s.names, names[last])
+	s.entries[s.fold(names[last])] = e
 }
 
 func (s *section) fold(name string) string {

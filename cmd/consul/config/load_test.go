@@ -281,8 +281,14 @@ func TestDev(t *testing.T) {
 	}
 }
 
-// TestEveryKeyTogether sets every key of the table at once, with its own default or a sample, in both formats.
+// TestEveryKeyTogether loads a file with every key of the table, but those of Consul Enterprise.
 func TestEveryKeyTogether(t *testing.T) {
+	rt := load(t, "-config-file", "testdata/full.hcl")
+	for _, k := range Keys() {
+		if !k.Is(Enterprise) && !strings.HasPrefix(rt.Origin(k.Path), "testdata/full.hcl:") {
+			t.Errorf("full.hcl does not set %s", k.Path)
+		}
+	}
 	warned := map[string]bool{}
 	for _, w := range warningsOf(t, "-config-file", "testdata/full.hcl") {
 		if keys, ok := strings.CutPrefix(w, "accepted, but not acted upon yet: "); ok {
@@ -291,7 +297,6 @@ func TestEveryKeyTogether(t *testing.T) {
 			}
 		}
 	}
-	load(t, "-config-file", "testdata/full.hcl")
 	var want []string
 	for _, k := range Keys() {
 		if k.Use == 0 {
@@ -301,6 +306,23 @@ func TestEveryKeyTogether(t *testing.T) {
 	slices.Sort(want)
 	if got := slices.Sorted(maps.Keys(warned)); !slices.Equal(got, want) {
 		t.Errorf("full.hcl sets the keys\n%q\nthe table does not act upon\n%q", got, want)
+	}
+}
+
+// TestFreeForm merges keys whose values are kept as they are.
+func TestFreeForm(t *testing.T) {
+	rt := load(t, "-dev",
+		"-hcl", `watches = [{ type = "key" }] connect { ca_config { a = 1 b = { c = 2.5 } } } ui_config { metrics_proxy { base_url = "x" add_headers { n = "1" } add_headers { n = "2" } } }`,
+		"-hcl", `{"watches": [{"type": "services", "args": ["a"]}], "connect": {"ca_config": {"a": true}}, "ui_config": {"metrics_proxy": {"path_allowlist": null}}}`)
+	for path, want := range map[string]any{
+		"watches":           []any{map[string]any{"type": "key"}, map[string]any{"type": "services", "args": []any{"a"}}},
+		"connect.ca_config": map[string]any{"a": true, "b": map[string]any{"c": 2.5}},
+		"ui_config.metrics_proxy": map[string]any{"base_url": "x", "path_allowlist": nil,
+			"add_headers": []any{map[string]any{"n": "1"}, map[string]any{"n": "2"}}},
+	} {
+		if got := rt.Value(path); !same(got, want) {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
 	}
 }
 

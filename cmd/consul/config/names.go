@@ -70,8 +70,8 @@ func (r *resolver) recursors() {
 	var all []string
 	for _, entry := range r.Recursors {
 		for _, text := range r.expand("recursors", entry) {
-			if at, ok := r.recursor(text); ok && !slices.Contains(all, at) {
-				all = append(all, at)
+			if at, ok := r.recursor(text); ok {
+				all = appendOnce(all, at)
 			}
 		}
 	}

@@ -133,13 +133,17 @@ func (n *node) plain() any {
 		}
 		return list
 	case []member:
-		object := make(map[string]any, len(v))
-		for _, m := range v {
-			object[m.name] = joinBlocks(object[m.name], m.value.plain())
-		}
-		return object
+		return plainMembers(v)
 	}
 	return n.value
+}
+
+func plainMembers(list []member) map[string]any {
+	object := make(map[string]any, len(list))
+	for _, m := range list {
+		object[m.name] = joinBlocks(object[m.name], m.value.plain())
+	}
+	return object
 }
 
 // joinBlocks gathers the blocks of an HCL object that carry the same name.

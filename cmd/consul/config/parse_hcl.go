@@ -14,14 +14,9 @@ import (
 // maxLabels is how many keys may stand before one block, as in `check "mem" { … }`. Each is a level of nesting.
 const maxLabels = 4
 
-// parseHCL parses HCL 1. The library panics on some malformed text (a number that does not fit, a broken escape); at this
-// border, and only here, a panic becomes an ordinary mistake of the file.
+// parseHCL parses HCL 1.
 func parseHCL(data []byte) (n *node, bad *Problem) {
-	defer func() {
-		if r := recover(); r != nil {
-			n, bad = nil, &Problem{Text: fmt.Sprintf("invalid HCL: %v", r)}
-		}
-	}()
+	defer mend(&bad, 0)
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if bad := tooDeep(data); bad != nil {
 		return nil, bad
@@ -36,6 +31,14 @@ func parseHCL(data []byte) (n *node, bad *Problem) {
 	}
 	members, bad := hclMembers(root)
 	return &node{line: 1, value: members}, bad
+}
+
+// mend is deferred around the library, which panics on some malformed text (a broken escape, say): at this border, and
+// only here, a panic becomes an ordinary mistake of the file.
+func mend(bad **Problem, line int) {
+	if r := recover(); r != nil {
+		*bad = &Problem{Line: line, Text: fmt.Sprintf("invalid HCL: %v", r)}
+	}
 }
 
 // tooDeep counts brackets before the parser recurses into them.
@@ -93,12 +96,17 @@ func hclMembers(list *ast.ObjectList) ([]member, *Problem) {
 }
 
 func hclMember(key *ast.ObjectKey, value *node) (member, *Problem) {
-	name, ok := key.Token.Value().(string)
-	line := key.Token.Pos.Line
-	if !ok {
-		return member{}, &Problem{Line: line, Text: fmt.Sprintf("invalid HCL: %s cannot be a key", key.Token.Text)}
+	name, bad := tokenValue(key.Token)
+	if bad != nil {
+		return member{}, bad
 	}
-	return member{name: name, line: line, value: value}, nil
+	return member{name: fmt.Sprint(name), line: key.Token.Pos.Line, value: value}, nil
+}
+
+// tokenValue is the token's text without quotes and escapes, or its truth.
+func tokenValue(t token.Token) (v any, bad *Problem) {
+	defer mend(&bad, t.Pos.Line)
+	return t.Value(), nil
 }
 
 func hclNode(n ast.Node) (*node, *Problem) {
@@ -124,14 +132,9 @@ func hclNode(n ast.Node) (*node, *Problem) {
 }
 
 func hclLiteral(t token.Token) (*node, *Problem) {
-	n := &node{line: t.Pos.Line}
-	switch t.Type {
-	case token.NUMBER, token.FLOAT:
-		n.value = number(t.Text)
-	case token.BOOL, token.STRING, token.HEREDOC:
-		n.value = t.Value()
-	default:
-		return nil, &Problem{Line: n.line, Text: fmt.Sprintf("invalid HCL: %s is not a value", t.Text)}
+	if t.Type == token.NUMBER || t.Type == token.FLOAT {
+		return &node{line: t.Pos.Line, value: number(t.Text)}, nil
 	}
-	return n, nil
+	v, bad := tokenValue(t)
+	return &node{line: t.Pos.Line, value: v}, bad
 }

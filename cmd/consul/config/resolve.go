@@ -203,15 +203,21 @@ func (r *resolver) leaving() {
 	if !r.isSet("leave_on_terminate") {
 		r.LeaveOnTerminate = !r.Server
 	}
-	r.reconnect("reconnect_timeout", r.ReconnectTimeout)
-	r.reconnect("reconnect_timeout_wan", r.ReconnectTimeoutWAN)
+	r.reconnect("reconnect_timeout", &r.ReconnectTimeout)
+	r.reconnect("reconnect_timeout_wan", &r.ReconnectTimeoutWAN)
 }
 
-func (r *resolver) reconnect(key string, after time.Duration) {
-	if after < shortestReconnect {
-		r.bad(key, "cannot be %s. Must be at least %s", after, shortestReconnect)
+func (r *resolver) reconnect(key string, after *time.Duration) {
+	if *after == 0 {
+		*after = standard[time.Duration](key)
+	}
+	if *after < shortestReconnect {
+		r.bad(key, "cannot be %s. Must be at least %s", *after, shortestReconnect)
 	}
 }
+
+// standard is the default of a key, for those that take zero to mean it.
+func standard[T any](key string) T { return defaults()[key].value.(T) }
 
 func (r *resolver) encryption() {
 	if r.Encrypt == "" {
@@ -254,7 +260,7 @@ func (r *resolver) logging() {
 
 func (r *resolver) queries() {
 	if r.SessionTTLMin == 0 {
-		r.SessionTTLMin = defaults()["session_ttl_min"].value.(time.Duration)
+		r.SessionTTLMin = standard[time.Duration]("session_ttl_min")
 	}
 	r.DefaultQueryTime = min(r.DefaultQueryTime, r.MaxQueryTime)
 	if s := r.DNS.RecursorStrategy; s != "sequential" && s != "random" {

@@ -4,12 +4,12 @@ package config
 type spelling struct {
 	old     string // the name in the file
 	now     string // the key it means today; "" where nothing is left of it
-	current bool   // no longer or still: a current spelling needs no warning
+	current bool   // the name is as good as the other, and needs no warning
 	hint    string // what to do in place of a key that is gone
 }
 
 // advice is the hint as the end of a sentence.
-func (p *spelling) advice() string {
+func (p spelling) advice() string {
 	if p.hint == "" {
 		return ""
 	}

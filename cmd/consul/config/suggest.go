@@ -6,20 +6,17 @@ import (
 	"strings"
 )
 
-// suggest finds the key that was probably meant by a name that section s does not have: a near name in the same section,
-// else the same name in another one. It gives the full name, or "".
-func suggest(s *section, name string) string {
-	if near := nearest(name, s.names); near != "" {
-		return join(s.path, near)
+// elsewhere finds the key of that very name in another section than s, and gives its full name, or "". Definitions are
+// left out: too many of their names are common words.
+func elsewhere(s *section, name string) string {
+	if s.loose {
+		return ""
 	}
-	name = strings.ToLower(name)
-	for i := range table {
-		path := table[i].Path
-		if path == name || strings.HasSuffix(path, "."+name) {
-			return path
-		}
+	i := slices.IndexFunc(table, func(k Key) bool { return strings.HasSuffix("."+k.Path, "."+strings.ToLower(name)) })
+	if i < 0 {
+		return ""
 	}
-	return ""
+	return table[i].Path
 }
 
 // nearest is the name that takes the fewest edits, if those are few enough to be a slip of the finger; the first of
