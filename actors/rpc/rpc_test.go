@@ -305,10 +305,12 @@ func FuzzConn(f *testing.F) {
 		hello + head("list-keys", 2) + head("stop", 3) + "\x81\xa4Stop\x01",
 		hello + head("monitor", 2) + "\x81\xa8LogLevel\xa4INFO" + head("stop", 3) + "\x81\xa4Stop\x02",
 		hello + head("force-leave", 2) + "\x82\xa4Node\xa1n\xa5Prune\xc3",
+		hello + head("leave", 2), hello + head("leave-progress", 2) + "\x81\xa5Force\xc3",
 	} {
 		f.Add([]byte(seed))
 	}
-	s := &stage{sys: actortest.System(f), logged: make(chan string, 1000)}
+	s := &stage{sys: actortest.System(f), logged: make(chan string, 1000), progress: make(chan messages.LeaveProgress)}
+	close(s.progress)
 	for name, p := range map[string]**actortest.Probe{"lan": &s.lan, "wan": &s.wan} {
 		*p = actortest.NewProbeFunc(f, s.sys, name, gossip(1, nil))
 	}

@@ -36,7 +36,7 @@ type RemoteError string
 func (e RemoteError) Error() string { return string(e) }
 
 // Client is a connection to an agent. It is not safe for use by several
-// goroutines, but Close is.
+// goroutines at the same time.
 type Client struct {
 	addr    string
 	timeout time.Duration
@@ -56,7 +56,7 @@ func Dial(addr string, timeout time.Duration) (*Client, error) {
 	return c, nil
 }
 
-// Close ends the connection. What waits for an answer gets an error.
+// Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 
 func (c *Client) connect() error {
@@ -70,7 +70,7 @@ func (c *Client) connect() error {
 	if err != nil {
 		return explainDial(c.addr, err)
 	}
-	c.conn = conn
+	c.conn, c.seq = conn, 0
 	c.dec, c.enc = agentrpc.NewDecoder(conn, agentrpc.MaxResponse), agentrpc.NewEncoder(conn)
 	if err := c.handshake(deadline); err != nil {
 		_ = conn.Close()
