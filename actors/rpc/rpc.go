@@ -80,8 +80,9 @@ type Config struct {
 	FormatJSON func([]byte, messages.LogEntry) []byte
 	ParseLevel func(string) (messages.LogLevel, error)
 
+	// Zero means the default.
 	MaxConns         int           // at the same time; further ones are closed
-	HandshakeTimeout time.Duration // for a new connection to say who it is
+	HandshakeTimeout time.Duration // for a new connection to shake hands
 	RetryInterval    time.Duration // between attempts at an address that is taken
 
 	// Bound, if not nil, is where the addresses are published that the actor
@@ -190,7 +191,7 @@ func (a *rpcActor) listen(ctx actor.Context) (first error) {
 // wait arms the timer for the next attempt. Only the first is worth a line.
 func (a *rpcActor) wait(ctx actor.Context, why error, again bool) {
 	if !again {
-		a.log.Warn("going on without RPC listener; trying again",
+		a.log.Warn("an RPC address could not be bound; going on without it and trying again",
 			zap.Duration("every", a.cfg.RetryInterval), zap.Error(why))
 	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()

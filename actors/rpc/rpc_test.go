@@ -180,7 +180,7 @@ func TestPortTaken(t *testing.T) {
 		s := newStage(t, func(c *Config) { c.Listeners, c.RetryInterval = listeners, time.Millisecond })
 		actortest.AwaitReady(t, s.parent)
 		line := s.await(t, "WARN ")
-		if want := "WARN agent.rpc: going on without RPC listener; trying again error=RPC address " + addr + " is taken"; !strings.HasPrefix(line, want) {
+		if want := "WARN agent.rpc: an RPC address could not be bound; going on without it and trying again error=RPC address " + addr + " is taken"; !strings.HasPrefix(line, want) {
 			t.Errorf("%q, want %q...", line, want)
 		}
 		s.shake(t) // the other address is served

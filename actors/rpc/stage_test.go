@@ -45,7 +45,7 @@ type stage struct {
 	heard         chan struct{}
 }
 
-// newStage sets the stage; the listener is up unless taken is true.
+// newStage sets the stage, with a configuration that tweak may change.
 func newStage(t *testing.T, tweak func(*Config)) *stage {
 	t.Helper()
 	s := &stage{

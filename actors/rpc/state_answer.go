@@ -3,7 +3,6 @@ package rpc
 import (
 	"cmp"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func members(v *messages.PoolView) agentrpc.MembersResponse {
 	for _, m := range v.Members {
 		out.Members = append(out.Members, agentrpc.Member{
 			Name:        m.Name,
-			Addr:        net.IP(m.Addr.Unmap().AsSlice()),
+			Addr:        m.Addr.Unmap().AsSlice(),
 			Tags:        m.Tags,
 			Status:      string(m.Status),
 			Port:        m.Port,

@@ -129,8 +129,12 @@ type Actor struct {
 	LastFailureAt int64  // in Unix nanoseconds; 0: never
 }
 
-// Up returns how long the actor has been running at the moment now.
+// Up returns how long the actor has been running at the moment now, or 0 when it
+// has not been started yet.
 func (a *Actor) Up(now time.Time) time.Duration {
+	if a.Since == 0 {
+		return 0
+	}
 	return now.Sub(time.Unix(0, a.Since))
 }
 

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // golden has what the programs of Consul 0.7.5 put on the wire, value by value.
@@ -76,6 +77,16 @@ func TestOldReaders(t *testing.T) {
 	var old struct{ Node string }
 	if err := Decode(encoded(t, &ForceLeaveRequest{Node: "n", Prune: true}), &old); err != nil || old.Node != "n" {
 		t.Errorf("an old server reads %+v, %v", old, err)
+	}
+}
+
+func TestUp(t *testing.T) {
+	now := time.Unix(100, 0)
+	if got := (&Actor{Since: time.Unix(40, 0).UnixNano()}).Up(now); got != time.Minute {
+		t.Errorf("up %v, want a minute", got)
+	}
+	if got := (&Actor{}).Up(now); got != 0 {
+		t.Errorf("up %v before the start", got)
 	}
 }
 
