@@ -33,6 +33,7 @@ func newHandle() *codec.MsgpackHandle {
 	h.TimeNotBuiltin = true
 	h.TypeInfos = codec.NewTypeInfos([]string{"codec"})
 	h.MaxDepth = MaxDepth
+	h.Canonical = true // maps in the order of their keys: the same state, the same bytes
 	return h
 }
 

@@ -11,6 +11,13 @@ import (
 // UpdateCoordinates sets the coordinates of nodes. Those that make no sense, and
 // those of nodes that have gone in the meantime, are left out.
 func (tx *Tx) UpdateCoordinates(updates wire.Coordinates) {
+	if tx.putCoordinates(updates) {
+		tx.touch(tableCoordinates)
+	}
+}
+
+// putCoordinates says whether there were any that make sense.
+func (tx *Tx) putCoordinates(updates wire.Coordinates) (some bool) {
 	for _, u := range updates {
 		if u == nil || u.Coord == nil || !u.Coord.IsValid() || tx.node(u.Node) == nil {
 			continue
@@ -18,8 +25,9 @@ func (tx *Tx) UpdateCoordinates(updates wire.Coordinates) {
 		coord := *u
 		coord.Partition = ""
 		insert(tx.tx, tableCoordinates, &coord)
-		tx.touch(tableCoordinates)
+		some = true
 	}
+	return some
 }
 
 // Coordinates returns all coordinates, by node and segment.

@@ -40,7 +40,9 @@ func (tx *Tx) SessionCreate(s *wire.Session) error {
 	return nil
 }
 
+// putSession writes a session, in the place of one of the same ID if there is any.
 func (tx *Tx) putSession(sess *wire.Session) {
+	tx.forgetChecks(sess.ID)
 	insert(tx.tx, tableSessions, sess)
 	for _, id := range sess.CheckIDs() {
 		insert(tx.tx, tableSessionChecks, &sessionCheck{Node: sess.Node, CheckID: id, Session: sess.ID})
@@ -57,9 +59,7 @@ func (tx *Tx) SessionDestroy(id string) {
 		return
 	}
 	remove(tx.tx, tableSessions, sess)
-	for _, c := range collect[sessionCheck](tx.tx, tableSessionChecks, bySession, id) {
-		remove(tx.tx, tableSessionChecks, c)
-	}
+	tx.forgetChecks(id)
 	tx.touch(tableSessions)
 	var keys []string
 	for _, e := range collect[wire.DirEntry](tx.tx, tableKVs, bySession, id) {
@@ -73,6 +73,13 @@ func (tx *Tx) SessionDestroy(id string) {
 		keys = append(keys, e.Key)
 	}
 	tx.delayLocks(keys, min(sess.LockDelay, wire.MaxLockDelay))
+}
+
+// forgetChecks takes a session off the checks that it depends on.
+func (tx *Tx) forgetChecks(session string) {
+	for _, c := range collect[sessionCheck](tx.tx, tableSessionChecks, bySession, session) {
+		remove(tx.tx, tableSessionChecks, c)
+	}
 }
 
 // endSessionsOf ends the sessions that depend on a check.

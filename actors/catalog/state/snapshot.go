@@ -100,7 +100,7 @@ func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known boo
 	case wire.RegisterRequestType:
 		return true, decoded(decode, r.tx.EnsureRegistration)
 	case wire.CoordinateBatchUpdateType:
-		return true, decoded(decode, func(c *wire.Coordinates) error { r.tx.UpdateCoordinates(*c); return nil })
+		return true, decoded(decode, func(c *wire.Coordinates) error { r.tx.putCoordinates(*c); return nil })
 	case wire.SessionRequestType:
 		return true, decoded(decode, func(s *wire.Session) error { r.tx.putSession(s); return nil })
 	case wire.KVSRequestType:
@@ -150,6 +150,9 @@ func (tx *Tx) restoreIndex(row *indexRow) error {
 
 // Commit returns the store with what was added.
 func (r *Restorer) Commit() *Store {
+	if first[wire.Coordinate](r.tx.tx, tableCoordinates, byID+prefixOf) != nil && r.tx.indexOf(tableCoordinates) == 0 {
+		r.tx.touch(tableCoordinates) // a coordinate has no index of its own
+	}
 	r.tx.tx.Commit()
 	r.store.publish(r.tx.idx)
 	return r.store

@@ -1,0 +1,245 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+	"github.com/hashicorp/serf/coordinate"
+
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// applied is an FSM that is given entries with ascending indexes, from 1.
+type applied struct {
+	t testing.TB
+	*FSM
+	idx uint64
+}
+
+func newApplied(t testing.TB) *applied { return &applied{t: t, FSM: NewFSM()} }
+
+func (a *applied) apply(typ wire.MessageType, req any) any {
+	a.t.Helper()
+	entry, err := wire.Encode(typ, req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return a.applyBytes(entry)
+}
+
+func (a *applied) applyBytes(entry []byte) any {
+	a.idx++
+	return a.Apply(&raft.Log{Index: a.idx, Term: 1, Type: raft.LogCommand, Data: entry})
+}
+
+// filled has something in every table.
+func filled(t testing.TB) *applied {
+	a := newApplied(t)
+	for _, step := range []struct {
+		typ wire.MessageType
+		req any
+	}{
+		{wire.RegisterRequestType, &wire.RegisterRequest{
+			Datacenter: "dc1", ID: "aaaaaaaa-0000-0000-0000-000000000000", Node: "n1", Address: "10.0.0.1", NodeMeta: map[string]string{"rack": "r1"},
+			Locality: &wire.Locality{Region: "r", Zone: "z"},
+			Service: &wire.NodeService{
+				ID: "w", Service: "web", Tags: []string{"a"}, Port: 80, Meta: map[string]string{"k": "v"},
+				Proxy: wire.ConnectProxyConfig{Config: map[string]any{"n": int64(1), "s": "x"}},
+			},
+			Check:  &wire.HealthCheck{Node: "n1", CheckID: "serfHealth", Status: "passing"},
+			Checks: wire.HealthChecks{{Node: "n1", CheckID: "c", ServiceID: "w", Status: "warning", Output: "hm", Definition: wire.HealthCheckDefinition{TTL: 1e9}}},
+		}},
+		{wire.RegisterRequestType, &wire.RegisterRequest{Node: "n2", Address: "10.0.0.2", Service: &wire.NodeService{ID: "d", Service: "db"}}},
+		{wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n2", ServiceID: "d"}},
+		{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "a/1", Value: []byte{0, 1, 2}, Flags: 7}}},
+		{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "a/2"}}},
+		{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVDelete, DirEnt: wire.DirEntry{Key: "a/2"}}},
+		{wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionCreate, Session: wire.Session{ID: "s", Node: "n1", TTL: "10s", NodeChecks: []string{"serfHealth"}}}},
+		{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "lock", Session: "s"}}},
+		{wire.CoordinateBatchUpdateType, &wire.Coordinates{{Node: "n1", Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())}}},
+		{wire.AutopilotRequestType, &wire.AutopilotSetConfigRequest{Config: wire.AutopilotConfig{CleanupDeadServers: true, MaxTrailingLogs: 250}}},
+	} {
+		if err, failed := a.apply(step.typ, step.req).(error); failed {
+			t.Fatalf("%s: %v", step.typ, err)
+		}
+	}
+	return a
+}
+
+// TestResults has what the proposer of an entry is told.
+func TestResults(t *testing.T) {
+	kvs := func(op wire.KVOp, e wire.DirEntry) *wire.KVSRequest { return &wire.KVSRequest{Op: op, DirEnt: e} }
+	at := func(i uint64) wire.RaftIndex { return wire.RaftIndex{ModifyIndex: i} }
+	tests := []struct {
+		name string
+		typ  wire.MessageType
+		req  any
+		want any // an error is compared as text
+	}{
+		{"register", wire.RegisterRequestType, &wire.RegisterRequest{Node: "n3", Address: "a"}, nil},
+		{"register_badly", wire.RegisterRequestType, &wire.RegisterRequest{Node: "n1", SkipNodeUpdate: true, Check: &wire.HealthCheck{Node: "n1", CheckID: "x", ServiceID: "none"}},
+			errors.New(`failed inserting check on node "n1": Missing service registration`)},
+		{"deregister_node", wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1"}, nil},
+		{"deregister_check", wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1", CheckID: "c"}, nil},
+		{"deregister_nothing", wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "nope"}, nil},
+		{"set", wire.KVSRequestType, kvs(wire.KVSet, wire.DirEntry{Key: "k"}), true},
+		{"delete", wire.KVSRequestType, kvs(wire.KVDelete, wire.DirEntry{Key: "k"}), true},
+		{"delete_tree", wire.KVSRequestType, kvs(wire.KVDeleteTree, wire.DirEntry{Key: "k"}), true},
+		{"cas", wire.KVSRequestType, kvs(wire.KVCAS, wire.DirEntry{Key: "k"}), true},
+		{"stale_cas", wire.KVSRequestType, kvs(wire.KVCAS, wire.DirEntry{Key: "a/1"}), false},
+		{"delete_cas", wire.KVSRequestType, kvs(wire.KVDeleteCAS, wire.DirEntry{Key: "a/1", RaftIndex: at(4)}), true},
+		{"stale_delete_cas", wire.KVSRequestType, kvs(wire.KVDeleteCAS, wire.DirEntry{Key: "a/1", RaftIndex: at(3)}), false},
+		{"lock", wire.KVSRequestType, kvs(wire.KVLock, wire.DirEntry{Key: "k", Session: "s"}), true},
+		{"lock_badly", wire.KVSRequestType, kvs(wire.KVLock, wire.DirEntry{Key: "k", Session: "x"}), errors.New(`invalid session "x"`)},
+		{"unlock", wire.KVSRequestType, kvs(wire.KVUnlock, wire.DirEntry{Key: "lock", Session: "s"}), true},
+		{"unlock_what_is_not_locked", wire.KVSRequestType, kvs(wire.KVUnlock, wire.DirEntry{Key: "a/1", Session: "s"}), false},
+		{"odd_key_operation", wire.KVSRequestType, kvs("odd", wire.DirEntry{Key: "k"}), errors.New("Invalid KVS operation 'odd'")},
+		{"new_session", wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionCreate, Session: wire.Session{ID: "t", Node: "n1"}}, "t"},
+		{"new_session_badly", wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionCreate, Session: wire.Session{ID: "t", Node: "x"}}, errors.New("Missing node registration")},
+		{"end_session", wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionDestroy, Session: wire.Session{ID: "s"}}, nil},
+		{"odd_session_operation", wire.SessionRequestType, &wire.SessionRequest{Op: "odd"}, errors.New("Invalid session operation 'odd'")},
+		{"reap", wire.TombstoneRequestType, &wire.TombstoneRequest{Op: wire.TombstoneReap, ReapIndex: 9}, nil},
+		{"odd_tombstone_operation", wire.TombstoneRequestType, &wire.TombstoneRequest{Op: "odd"}, errors.New("Invalid Tombstone operation 'odd'")},
+		{"coordinates", wire.CoordinateBatchUpdateType | wire.IgnoreUnknownTypeFlag, &wire.Coordinates{}, nil},
+		{"autopilot", wire.AutopilotRequestType, &wire.AutopilotSetConfigRequest{}, true},
+		{"autopilot_stale_cas", wire.AutopilotRequestType, &wire.AutopilotSetConfigRequest{CAS: true}, false},
+		{"txn", wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{{KV: &wire.TxnKVOp{Verb: wire.KVDelete, DirEnt: wire.DirEntry{Key: "k"}}}}},
+			wire.TxnResponse{Results: wire.TxnResults{}}},
+		{"txn_badly", wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{{KV: &wire.TxnKVOp{Verb: wire.KVGet, DirEnt: wire.DirEntry{Key: "k"}}}}},
+			wire.TxnResponse{Errors: wire.TxnErrors{{What: `key "k" doesn't exist`}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := filled(t)
+			got := a.apply(tt.typ, tt.req)
+			if err, ok := got.(error); ok {
+				got = err.Error()
+			}
+			want := tt.want
+			if err, ok := want.(error); ok {
+				want = err.Error()
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("result = %#v, want %#v", got, want)
+			}
+			if last := a.View().LastIndex(); last != a.idx {
+				t.Errorf("LastIndex = %d, want %d", last, a.idx)
+			}
+		})
+	}
+}
+
+func TestTxnWithErrorsWritesNothing(t *testing.T) {
+	a := filled(t)
+	before := dump(t, a.View())
+	a.apply(wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{
+		{KV: &wire.TxnKVOp{Verb: wire.KVSet, DirEnt: wire.DirEntry{Key: "new"}}},
+		{KV: &wire.TxnKVOp{Verb: wire.KVGet, DirEnt: wire.DirEntry{Key: "none"}}},
+	}})
+	same(t, "state", dump(t, a.View()), before)
+}
+
+// TestStrangeEntries are those that cannot be applied: they change nothing, and
+// what comes after them is applied.
+func TestStrangeEntries(t *testing.T) {
+	tests := []struct {
+		name string
+		log  raft.Log
+		want string // part of the error, empty for none
+	}{
+		{"empty", raft.Log{}, "message is empty"},
+		{"unknown_type", raft.Log{Data: []byte{120, 0x80}}, "(Unknown(120)) was skipped: its type is unknown"},
+		{"unknown_type_that_may_be_ignored", raft.Log{Data: []byte{120 | 128, 0x80}}, ""},
+		{"body_that_is_not_msgpack", raft.Log{Data: []byte{0, 0xc1}}, "(Register): decode"},
+		{"body_that_is_cut_off", raft.Log{Data: []byte{2, 0x82}}, "(KVS): decode"},
+		{"no_body", raft.Log{Data: []byte{2}}, "(KVS): decode"},
+		{"part_of_an_entry", raft.Log{Data: []byte{2, 0x80}, Extensions: []byte("x")}, "entries in several parts are not supported"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := filled(t)
+			before := dump(t, a.View())
+			tt.log.Index = a.idx + 1
+			err, _ := a.Apply(&tt.log).(error)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("err = %v, want %q", err, tt.want)
+			}
+			same(t, "state", dump(t, a.View()), before)
+			if last := a.View().LastIndex(); last != a.idx+1 {
+				t.Errorf("LastIndex = %d, want %d", last, a.idx+1)
+			}
+			a.idx++
+			if got := a.apply(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "after"}}); got != true {
+				t.Errorf("the next entry: %v", got)
+			}
+		})
+	}
+}
+
+// failing makes entries of a type panic for the time of a test, after they have
+// written.
+func failing(t *testing.T) wire.MessageType {
+	const typ wire.MessageType = 77
+	appliers[typ] = applying(func(e *entry, _ *struct{}) (any, error) {
+		return nil, e.update(func(tx *state.Tx) error {
+			tx.KVSSet(&wire.DirEntry{Key: "half"})
+			panic("boom")
+		})
+	})
+	t.Cleanup(func() { delete(appliers, typ) })
+	return typ
+}
+
+func TestPanicEndsAllWrites(t *testing.T) {
+	a := filled(t)
+	before := dump(t, a.View())
+	broken := a.idx + 1
+	if got := a.apply(failing(t), struct{}{}); got == nil {
+		t.Fatal("the entry was acknowledged")
+	}
+	want := fmt.Sprintf("the state machine failed on log entry %d", broken)
+	got := a.apply(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k"}})
+	if err, ok := got.(error); !ok || !strings.Contains(err.Error(), want) {
+		t.Errorf("the next entry: %v, want %q", got, want)
+	}
+	if _, err := a.Snapshot(); err == nil {
+		t.Error("a snapshot of the broken state was taken")
+	}
+	same(t, "state", dump(t, a.View()), before)
+	if last := a.View().LastIndex(); last != broken-1 {
+		t.Errorf("LastIndex = %d, want %d", last, broken-1)
+	}
+}
+
+// FuzzApply gives the FSM whatever may be in a log. It must not panic, and the
+// same entry must do the same twice.
+func FuzzApply(f *testing.F) {
+	seed := func(typ wire.MessageType, req any) {
+		entry, err := wire.Encode(typ, req)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(entry)
+	}
+	for typ, record := range filled(f).View().Records() {
+		seed(typ, record)
+	}
+	seed(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "k", Session: "s"}})
+	seed(wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionDestroy, Session: wire.Session{ID: "s"}})
+	seed(wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1"})
+	seed(wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{nil, {}, {Node: &wire.TxnNodeOp{Verb: wire.CatalogSet}}}})
+	f.Fuzz(func(t *testing.T, entry []byte) {
+		one, two := filled(t), filled(t)
+		one.applyBytes(entry)
+		two.applyBytes(entry)
+		if err := one.Err(); err != nil {
+			t.Fatalf("%v: %s", err, one.broken.Load().Stack)
+		}
+		same(t, "the same log again", dump(t, two.View()), dump(t, one.View()))
+	})
+}
