@@ -1,0 +1,405 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+const (
+	// maxInFlight and maxBytesInFlight bound the entries that have been taken on and
+	// not been answered. All that raft takes at once must fit into a file of the
+	// log, whose offsets have 32 bits.
+	maxInFlight      = 4096
+	maxBytesInFlight = 128 << 20
+	// maxEntry bounds one entry; raft-wal writes up to 64 MiB and reads no more.
+	maxEntry = 32 << 20
+
+	// settleBudget is for how long a stop waits for the entries that are on their
+	// way, endBudget for raft's goroutines. The supervisor gives 5 s to both.
+	settleBudget = time.Second
+	endBudget    = 3 * time.Second
+
+	// recheck is how often the standing is read again although nobody said that it
+	// has changed: of a new term alone the library says nothing.
+	recheck = time.Second
+)
+
+// node is a running raft with its log, and the goroutines that wait for it. What
+// the actor calls does not block; results come back through tell.
+type node struct {
+	cfg  Config
+	log  *zap.Logger
+	dir  string // DIR/raft
+	tell func(any)
+
+	disk      *disk // nil when all is in memory
+	journal   *journal
+	snapshots raft.SnapshotStore
+	machine   *machine
+	stream    *stream
+	transport *raft.NetworkTransport
+	raft      *raft.Raft
+	hadState  bool  // there was a log or a snapshot when it was opened
+	trouble   error // why the log could not be written while it was opened
+
+	requests chan any // *messages.ApplyEntry, *messages.Barrier
+	pending  chan *pending
+	current  atomic.Pointer[pending] // the one that is waited for
+	inFlight atomic.Int64
+	bytes    atomic.Int64
+
+	observed chan raft.Observation
+	notified chan bool
+	done     chan struct{}
+	running  sync.WaitGroup // all goroutines but those that wait for the entries
+	settled  sync.WaitGroup // those
+}
+
+func newNode(cfg Config, tell func(any)) *node {
+	n := &node{
+		cfg:      cfg,
+		log:      cfg.Logger.Named(Name),
+		tell:     tell,
+		requests: make(chan any, maxInFlight),
+		pending:  make(chan *pending, maxInFlight),
+		observed: make(chan raft.Observation, 1),
+		notified: make(chan bool, 8),
+		done:     make(chan struct{}),
+	}
+	if cfg.DataDir != "" {
+		n.dir = filepath.Join(cfg.DataDir, Name)
+	}
+	return n
+}
+
+// run starts the goroutines of a node whose raft has started.
+func (n *node) run() {
+	n.journal.running.Store(true)
+	n.raft.RegisterObserver(raft.NewObserver(n.observed, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState:
+			return true
+		default:
+			return false
+		}
+	}))
+	n.running.Go(n.watch)
+	n.settled.Go(n.submit)
+	n.settled.Go(n.complete)
+	if n.lone() {
+		n.kick()
+	}
+}
+
+// kick makes a follower look at its heartbeat timer now instead of when it is due:
+// nobody leads a server without peers, so there is nothing to wait for. The library
+// looks when the timeout gets shorter.
+func (n *node) kick() {
+	t := timingFor(n.cfg.RaftMultiplier)
+	n.setTiming(timing{heartbeat: t.heartbeat + time.Millisecond, election: t.election + time.Millisecond})
+	n.setTiming(t)
+}
+
+func (n *node) setTiming(t timing) {
+	conf := n.raft.ReloadableConfig()
+	conf.HeartbeatTimeout, conf.ElectionTimeout = t.heartbeat, t.election
+	if err := n.raft.ReloadConfig(conf); err != nil {
+		panic(fmt.Errorf("the library refuses our timing: %w", err))
+	}
+}
+
+// watch tells the actor whenever the standing has changed. Observations may be
+// lost, but only while there is one that was not yet looked at, and the truth is
+// read after each.
+func (n *node) watch() {
+	tick := time.NewTicker(recheck)
+	defer tick.Stop()
+	var seen standing
+	for {
+		if now := n.standing(); now != seen {
+			seen = now
+			n.tell(&stood{now})
+		}
+		select {
+		case <-n.observed:
+		case <-n.notified:
+		case <-tick.C:
+		case <-n.done:
+			return
+		}
+	}
+}
+
+// standing reads what raft says of this server, all of it of one term.
+func (n *node) standing() standing {
+	for {
+		term, state := n.raft.CurrentTerm(), n.raft.State()
+		addr, id := n.raft.LeaderWithID()
+		if n.raft.State() != state || n.raft.CurrentTerm() != term {
+			continue
+		}
+		if state == raft.Leader { // the library says a moment later who it is
+			id, addr = raft.ServerID(n.cfg.NodeID), raft.ServerAddress(n.cfg.Advertise)
+		}
+		return standing{messages.RaftState(state.String()), term, string(id), string(addr)}
+	}
+}
+
+// pending is an entry that raft has been given.
+type pending struct {
+	future  raft.Future
+	apply   *messages.ApplyEntry // one of the two
+	barrier *messages.Barrier
+}
+
+func (p *pending) settle(err error) {
+	switch {
+	case p.barrier != nil:
+		p.barrier.Settle(messages.Unit{}, err)
+	case err != nil:
+		p.apply.Refuse(err)
+	default:
+		f := p.future.(raft.ApplyFuture)
+		if _, crashed := f.Response().(*crash); crashed {
+			p.apply.Refuse(messages.ErrCrashed)
+			return
+		}
+		p.apply.Answer(messages.Applied{Index: f.Index(), Result: f.Response()})
+	}
+}
+
+// take takes on a request of so many bytes, or says that there are too many.
+func (n *node) take(msg any, bytes int) bool {
+	if n.inFlight.Add(1) > maxInFlight || n.bytes.Add(int64(bytes)) > maxBytesInFlight {
+		n.release(bytes)
+		return false
+	}
+	n.requests <- msg // has room for all that may be in flight
+	return true
+}
+
+func (n *node) release(bytes int) {
+	n.inFlight.Add(-1)
+	n.bytes.Add(-int64(bytes))
+}
+
+// submit gives raft the requests. The library blocks while it has its hands full.
+func (n *node) submit() {
+	defer close(n.pending)
+	for msg := range n.requests {
+		switch msg := msg.(type) {
+		case *messages.ApplyEntry:
+			n.pending <- &pending{future: n.raft.Apply(msg.Entry, 0), apply: msg}
+		case *messages.Barrier:
+			n.pending <- &pending{future: n.raft.Barrier(0), barrier: msg}
+		}
+	}
+}
+
+// complete answers the requests, in the order in which raft gets them done.
+func (n *node) complete() {
+	for p := range n.pending {
+		n.current.Store(p)
+		p.settle(writeError(p.future.Error()))
+		bytes := 0
+		if p.apply != nil {
+			bytes = len(p.apply.Entry)
+		}
+		n.release(bytes)
+	}
+	n.current.Store(nil)
+}
+
+// readIndex returns the index that a read has to have seen that begins now.
+func (n *node) readIndex() messages.ReadIndex {
+	return messages.ReadIndex{Index: n.journal.silent.below(n.raft.CommitIndex())}
+}
+
+// applied returns how far the state is.
+func (n *node) applied() uint64 {
+	return n.journal.silent.above(n.machine.progress.index.Load(), n.raft.AppliedIndex())
+}
+
+// confirm asks a quorum whether this server leads.
+func (n *node) confirm() {
+	index := n.readIndex() // before the question: whatever is acknowledged by then is seen
+	n.running.Go(func() {
+		n.tell(&confirmed{index, readError(n.raft.VerifyLeader().Error())})
+	})
+}
+
+// peers returns the newest peer set, committed or not; none before raft has
+// started. Raft's goroutines call it, too.
+func (n *node) peers() []messages.RaftServer {
+	if !n.journal.running.Load() {
+		return nil
+	}
+	var peers []messages.RaftServer
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		peers = append(peers, messages.RaftServer{ID: string(s.ID), Address: string(s.Address), Voter: s.Suffrage == raft.Voter})
+	}
+	return peers
+}
+
+// lone reports whether this server is the only voter.
+func (n *node) lone() bool { return soleVoter(n.peers(), n.cfg.NodeID) }
+
+// logTrouble is told by the journal that the log cannot be written, or can again.
+func (n *node) logTrouble(err error) {
+	if n.journal == nil || !n.journal.running.Load() {
+		n.trouble = err
+		return
+	}
+	n.tell(&logTrouble{err})
+}
+
+// probe looks whether the log can be written again.
+func (n *node) probe() {
+	n.running.Go(func() {
+		err := n.disk.probe(probeSize)
+		if err == nil {
+			n.journal.works()
+		}
+		n.tell(&probed{err})
+	})
+}
+
+// stop ends the node in order: what is on its way is answered, raft ends, and the
+// log is closed. It may take settleBudget and endBudget, and no longer.
+func (n *node) stop() {
+	close(n.requests)
+	if !within(settleBudget, n.settled.Wait) {
+		n.log.Warn("entries are still on their way, whether they are committed is not known", zap.Int64("entries", n.inFlight.Load()))
+	}
+	n.close()
+}
+
+// close ends a node, or what there is of one that could not be opened.
+func (n *node) close() {
+	ended := true
+	if n.journal != nil {
+		close(n.journal.giveUp)
+	}
+	if n.raft != nil {
+		shutdown := n.raft.Shutdown()
+		n.closeTransport() // or raft would wait for its peers
+		close(n.done)
+		ended = within(endBudget, func() {
+			_ = shutdown.Error()
+			n.running.Wait()
+		})
+		n.abandon()
+	}
+	n.closeTransport()
+	switch {
+	case !ended:
+		n.log.Warn("raft did not end in time, its log is left open")
+	case n.disk != nil:
+		var err error
+		if n.raft != nil {
+			err = n.disk.noteStop()
+		}
+		if err := errors.Join(err, n.disk.Close()); err != nil {
+			n.log.Warn("closing the raft log", zap.Error(err))
+		}
+	}
+}
+
+// abandon tells those who still wait that nobody will know. There are none unless
+// raft was in trouble.
+func (n *node) abandon() {
+	if p := n.current.Load(); p != nil {
+		p.settle(messages.ErrLeadershipLost)
+	}
+	for {
+		select {
+		case p, ok := <-n.pending:
+			if !ok {
+				return
+			}
+			p.settle(messages.ErrLeadershipLost)
+		default:
+			return
+		}
+	}
+}
+
+func (n *node) closeTransport() {
+	if n.transport != nil {
+		_ = n.transport.Close()
+	}
+	if n.stream != nil {
+		_ = n.stream.Close()
+	}
+}
+
+// within runs wait and reports whether it came back in time.
+func within(budget time.Duration, wait func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(budget):
+		return false
+	}
+}
+
+// status returns what is to be published. Its functions may be called after the
+// node has ended.
+func (n *node) status(s standing, ready bool) *messages.RaftStatus {
+	return &messages.RaftStatus{
+		State:      s.state,
+		LeaderID:   s.leaderID,
+		LeaderAddr: s.leaderAddr,
+		Term:       s.term,
+		Ready:      ready,
+		LastContact: func() time.Time {
+			if n.raft.State() == raft.Leader {
+				return time.Now()
+			}
+			return n.raft.LastContact()
+		},
+		AppliedIndex: n.applied,
+		AwaitApplied: func(ctx context.Context, index uint64) error {
+			return n.machine.progress.await(ctx, index, n.applied)
+		},
+		LoneReadIndex: func() (messages.ReadIndex, bool) {
+			if !ready || n.raft.State() != raft.Leader || n.raft.CurrentTerm() != s.term || !n.lone() {
+				return messages.ReadIndex{}, false
+			}
+			return n.readIndex(), true
+		},
+		Stats: n.raft.Stats,
+	}
+}
+
+// poolAddresses finds peers where the pool says they are, rather than where they
+// were when the peer set was made.
+type poolAddresses struct{ n *node }
+
+// ServerAddr implements raft.ServerAddressProvider.
+func (p poolAddresses) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+	if addr, ok := addressOf(p.n.cfg.Pool.Load(), string(id)); ok {
+		return raft.ServerAddress(addr), nil
+	}
+	for _, s := range p.n.peers() {
+		if s.ID == string(id) {
+			return raft.ServerAddress(s.Address), nil
+		}
+	}
+	return "", fmt.Errorf("server %s is in no pool and no peer set", id)
+}

@@ -1,0 +1,346 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// New returns the producer of a raft actor. It is ready when the log is read and
+// raft runs on it; who leads is known later.
+func New(cfg Config) actor.Producer {
+	cfg = cfg.withDefaults()
+	return func() actor.Actor {
+		return &raftActor{cfg: cfg, log: cfg.Logger.Named(Name), expect: cfg.BootstrapExpect}
+	}
+}
+
+// raftActor is the shell around a node. All fields belong to the mailbox.
+type raftActor struct {
+	cfg  Config
+	log  *zap.Logger
+	tell func(any) // to itself, from any goroutine
+
+	opening chan opened // what comes of opening the log; nil when it has come
+	node    *node       // nil until then
+
+	standing standing // as it was published last
+	ready    bool     // the leader actor has caught up, in this term
+	confirms confirms
+	failing  error // why the log cannot be written
+
+	expect  int // servers to begin with; 0 when there is nothing to wait for
+	asking  bool
+	problem string // the last that was said about the pool
+
+	handovers []*handover
+
+	nextProbe, nextAsk *time.Timer
+}
+
+var _ actor.Actor = (*raftActor)(nil)
+
+// What the actor tells itself, from the goroutines of bridge.go and its timers.
+type (
+	opened struct {
+		node *node
+		err  error
+	}
+	stood     struct{ now standing }
+	confirmed struct {
+		index messages.ReadIndex
+		err   error
+	}
+	logTrouble    struct{ err error } // nil: it is over
+	probe         struct{}
+	probed        struct{ err error }
+	machineFailed struct{ err error }
+)
+
+// Receive implements actor.Actor.
+func (a *raftActor) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		a.started(ctx)
+	case *opened:
+		a.opened(ctx, msg)
+	case *actor.Stopping, *actor.Restarting:
+		a.release()
+	case *actor.Stopped:
+	default:
+		a.handle(ctx, msg)
+	}
+}
+
+// handle has one line for each message. Nothing but a connection comes before the
+// actor has said that it is ready, except from those who have its address already.
+func (a *raftActor) handle(ctx actor.Context, msg any) {
+	if a.node == nil {
+		a.turnAway(msg)
+		return
+	}
+	switch msg := msg.(type) {
+	case *messages.ApplyEntry:
+		a.apply(msg)
+	case *messages.Barrier:
+		a.barrier(msg)
+	case *messages.ConfirmLeader:
+		a.confirm(msg)
+	case *confirmed:
+		a.confirmed(msg)
+	case *messages.LeaderReady:
+		a.leaderReady(msg)
+	case *messages.RaftConnAccepted:
+		a.node.stream.hand(msg.Conn)
+	case *messages.GetRaftConfiguration:
+		msg.Answer(messages.RaftConfiguration{Index: a.node.journal.config.Load(), Servers: a.node.peers()})
+	case *messages.PutPeer:
+		a.node.putPeer(msg)
+	case *messages.RemovePeer:
+		a.node.removePeer(msg)
+	case *messages.TransferLeadership:
+		a.transfer(msg)
+	case *messages.TakeSnapshot:
+		a.node.takeSnapshot(msg)
+	case *messages.MembersChanged:
+		a.maybeBootstrap()
+	case *messages.HandOver:
+		a.handOver(ctx, msg)
+	case *messages.LeavePeers:
+		a.leavePeers(ctx, msg)
+	default:
+		a.handleOwn(ctx, msg)
+	}
+}
+
+// handleOwn has one line for each message that the actor tells itself.
+func (a *raftActor) handleOwn(ctx actor.Context, msg any) {
+	switch msg := msg.(type) {
+	case *stood:
+		a.stood(msg.now)
+	case *transferred:
+		a.transferred(msg)
+	case *handoverAgain:
+		a.handoverAgain(msg.h)
+	case *handoverDue:
+		a.handoverDue(msg.h)
+	case *bootstrapDue:
+		a.maybeBootstrap()
+	case *peersAsked:
+		a.peersAsked(msg)
+	case *logTrouble:
+		a.logTrouble(msg.err)
+	case *probe:
+		a.node.probe()
+	case *probed:
+		a.probed(msg.err)
+	case *machineFailed:
+		a.machineFailed(ctx, msg.err)
+	default:
+		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
+	}
+}
+
+func (a *raftActor) started(ctx actor.Context) {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	a.tell = func(msg any) { root.Send(self, msg) }
+	result := make(chan opened, 1)
+	a.opening = result
+	cfg, tell := a.cfg, a.tell
+	go func() {
+		n, err := open(cfg, tell)
+		result <- opened{n, err} // for a stop that comes meanwhile
+		tell(&opened{n, err})
+	}()
+}
+
+func (a *raftActor) opened(ctx actor.Context, msg *opened) {
+	a.opening = nil
+	if msg.err != nil {
+		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
+		return
+	}
+	a.node = msg.node
+	if a.expect > 0 && a.node.hadState {
+		a.log.Info("there is a raft log, so bootstrap_expect counts no more")
+		a.expect = 0
+	}
+	a.publish()
+	ctx.Request(ctx.Parent(), &messages.Ready{})
+	a.maybeBootstrap()
+}
+
+// release ends the node. It waits, but not for long.
+func (a *raftActor) release() {
+	stop(a.nextProbe, a.nextAsk)
+	for _, h := range slices.Clone(a.handovers) {
+		a.conclude(h, "", messages.ErrLeaving)
+	}
+	a.confirms.refuse(messages.ErrLeaving)
+	if a.opening != nil {
+		select {
+		case o := <-a.opening:
+			a.node = o.node
+		case <-time.After(endBudget):
+			a.log.Warn("the log is still being read, it is left open")
+		}
+		a.opening = nil
+	}
+	if a.node != nil {
+		a.node.stop()
+		a.standing = standing{state: messages.Shutdown, term: a.standing.term}
+		a.ready = false
+		a.publish()
+		a.node = nil
+	}
+}
+
+// turnAway answers what comes while the log is being opened.
+func (a *raftActor) turnAway(msg any) {
+	switch msg := msg.(type) {
+	case messages.Refuser:
+		msg.Refuse(messages.ErrUnavailable)
+	case *messages.RaftConnAccepted:
+		_ = msg.Conn.Close() // the peer tries again
+	case *messages.MembersChanged:
+	default:
+		a.log.Debug("not started yet", zap.String("type", fmt.Sprintf("%T", msg)))
+	}
+}
+
+// after sends the actor a message when some time has passed.
+func (a *raftActor) after(d time.Duration, msg any) *time.Timer {
+	return time.AfterFunc(d, func() { a.tell(msg) })
+}
+
+func stop(timers ...*time.Timer) {
+	for _, t := range timers {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+func (a *raftActor) publish() {
+	a.cfg.Status.Publish(a.node.status(a.standing, a.ready))
+}
+
+// stood takes over a new standing: first it is published, then it is told.
+func (a *raftActor) stood(now standing) {
+	before := a.standing
+	a.standing = now
+	if !now.leads() || now.term != before.term || !before.leads() {
+		a.ready = false
+	}
+	a.publish()
+	if !now.leads() {
+		a.confirms.refuse(messages.ErrNotLeader)
+	}
+	for _, news := range before.news(now) {
+		a.cfg.Leader.Tell(news)
+		if _, ok := news.(*messages.NewLeader); ok {
+			a.cfg.Local.Tell(news)
+		}
+	}
+	a.settleHandovers()
+}
+
+func (a *raftActor) apply(msg *messages.ApplyEntry) {
+	switch {
+	case a.failing != nil:
+		msg.Refuse(a.failing)
+	case len(msg.Entry) > maxEntry:
+		msg.Refuse(fmt.Errorf("the entry is %d bytes long, the raft log takes up to %d", len(msg.Entry), maxEntry))
+	case !a.node.take(msg, len(msg.Entry)):
+		msg.Refuse(messages.ErrOverloaded)
+	}
+}
+
+func (a *raftActor) barrier(msg *messages.Barrier) {
+	if !a.node.take(msg, 0) {
+		msg.Refuse(messages.ErrOverloaded)
+	}
+}
+
+func (a *raftActor) confirm(msg *messages.ConfirmLeader) {
+	if !a.standing.leads() {
+		msg.Refuse(messages.ErrNotLeader)
+		return
+	}
+	if index, ok := a.cfg.Status.Load().LoneReadIndex(); ok {
+		msg.Answer(index)
+		return
+	}
+	if !a.confirms.add(msg) {
+		msg.Refuse(messages.ErrOverloaded)
+		return
+	}
+	a.maybeConfirm()
+}
+
+// maybeConfirm starts a round if somebody waits for one and none is under way. Not
+// before the leader is ready: what earlier leaders have acknowledged may not be
+// applied here.
+func (a *raftActor) maybeConfirm() {
+	if a.ready && a.confirms.begin() {
+		a.node.confirm()
+	}
+}
+
+func (a *raftActor) confirmed(msg *confirmed) {
+	a.confirms.end(msg.index, msg.err)
+	a.maybeConfirm()
+}
+
+func (a *raftActor) leaderReady(msg *messages.LeaderReady) {
+	if !a.standing.leads() || msg.Term != a.standing.term || a.ready {
+		return
+	}
+	a.ready = true
+	a.publish()
+	a.maybeConfirm()
+}
+
+const (
+	// probeEvery is how often a server whose log cannot be written looks whether it
+	// can again, and probeSize how many bytes it then writes.
+	probeEvery = time.Second
+	probeSize  = 1 << 20
+)
+
+// logTrouble says, once, that the log cannot be written, or that it can again.
+func (a *raftActor) logTrouble(err error) {
+	if err == nil {
+		a.failing = nil
+		a.log.Info("the raft log can be written again, writes are taken on")
+		a.node.setTiming(timingFor(a.cfg.RaftMultiplier))
+		return
+	}
+	a.failing = fmt.Errorf("%w: %w", messages.ErrLogUnwritable, err)
+	a.log.Error("the raft log cannot be written: writes are refused and reads go on until it can; make room on its disk, or mend it",
+		zap.String("path", filepath.Join(a.node.dir, "wal")), zap.Error(err))
+	a.node.setTiming(passive)
+	a.nextProbe = a.after(probeEvery, &probe{})
+}
+
+func (a *raftActor) probed(err error) {
+	if err != nil && a.failing != nil {
+		a.nextProbe = a.after(probeEvery, &probe{})
+	}
+}
+
+// machineFailed ends the agent: the state machine has left out an entry.
+func (a *raftActor) machineFailed(ctx actor.Context, err error) {
+	var c *crash
+	if errors.As(err, &c) {
+		a.log.Error("the state machine has failed, the agent ends", zap.Error(err), zap.ByteString("stack", c.stack))
+	}
+	ctx.Request(ctx.Parent(), &messages.StartFailed{Err: fmt.Errorf("raft: %w", err)})
+}
