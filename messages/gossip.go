@@ -3,6 +3,8 @@ package messages
 import (
 	"net/netip"
 	"time"
+
+	"github.com/hashicorp/serf/coordinate"
 )
 
 // Pool names a gossip pool.
@@ -64,6 +66,11 @@ type PoolView struct {
 	Members   []Member // by name
 	Encrypted bool
 	Stats     map[string]string // Serf's own figures
+
+	// Coordinate returns where the member of that name is in the pool's round-trip
+	// space by the newest estimate, or nil when none is known. The caller may keep
+	// it. Nil in a view that no gossip actor has published.
+	Coordinate func(name string) *coordinate.Coordinate
 }
 
 // Member returns the member of that name.

@@ -1,0 +1,96 @@
+package gossip
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// transport is memberlist's, with a way to keep out of full state syncs for a
+// while.
+//
+// A leaving Serf says so in two steps, the intent and then the end. A sync between
+// the two carries the time of the intent as if it were that of a join; the peer
+// takes the intent for old news then, and the end for a failure. (Serf, delegate.go,
+// MergeRemoteState.)
+type transport struct {
+	*memberlist.NetTransport
+	streams chan net.Conn
+	done    chan struct{}
+	quiet   atomic.Bool
+}
+
+var _ memberlist.NodeAwareTransport = (*transport)(nil)
+
+var errQuiet = errors.New("this agent is leaving the pool")
+
+func newTransport(c *memberlist.NetTransportConfig) (*transport, error) {
+	nt, err := memberlist.NewNetTransport(c)
+	if err != nil {
+		return nil, err
+	}
+	t := &transport{NetTransport: nt, streams: make(chan net.Conn), done: make(chan struct{})}
+	go t.accept()
+	return t, nil
+}
+
+// accept passes on the streams that come in.
+func (t *transport) accept() {
+	for {
+		select {
+		case conn := <-t.NetTransport.StreamCh():
+			if t.quiet.Load() {
+				conn.Close()
+				continue
+			}
+			select {
+			case t.streams <- conn:
+			case <-t.done:
+				conn.Close()
+			}
+		case <-t.done:
+			return
+		}
+	}
+}
+
+// StreamCh implements memberlist.Transport.
+func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
+
+// DialTimeout implements memberlist.Transport.
+func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
+}
+
+// DialAddressTimeout implements memberlist.NodeAwareTransport.
+func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	if t.quiet.Load() {
+		return nil, errQuiet
+	}
+	return t.NetTransport.DialAddressTimeout(a, timeout)
+}
+
+// Shutdown implements memberlist.Transport. The listeners end first: they may have
+// something to hand over.
+func (t *transport) Shutdown() error {
+	err := t.NetTransport.Shutdown()
+	close(t.done)
+	return err
+}
+
+// discard closes a transport that nobody reads from, with what waits in it.
+func (t *transport) discard() {
+	go t.Shutdown() //nolint:errcheck // it returns none
+	for {
+		select {
+		case <-t.PacketCh():
+		case conn := <-t.streams:
+			conn.Close()
+		case <-t.done:
+			return
+		}
+	}
+}
