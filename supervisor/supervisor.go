@@ -21,9 +21,9 @@ const Name = "agent"
 
 // NewSystem returns the actor system that an agent lives in. What the framework
 // itself has to say goes to log. There is one a process.
-func NewSystem(log slog.Handler) *actor.ActorSystem {
+func NewSystem(log *slog.Logger) *actor.ActorSystem {
 	return actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(log) }),
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }),
 		actor.WithDeadLetterThrottleCount(3),
 		actor.WithDeadLetterThrottleInterval(time.Second),
 		actor.WithDeadLetterRequestLogging(false),

@@ -58,6 +58,7 @@ type Config struct {
 	Raft       ask.Address                              // required
 	Status     *messages.Published[messages.RaftStatus] // required
 	LAN        *messages.Published[messages.PoolView]   // required
+	WAN        *messages.Published[messages.PoolView]   // nil where there is no WAN pool
 	Catalog    func() Catalog                           // required: the newest state
 
 	// Register and Deregister write to the catalog. They are called on goroutines
@@ -70,9 +71,10 @@ type Config struct {
 func New(cfg Config) actor.Producer {
 	return func() actor.Actor {
 		return &leaderActor{
-			cfg:  cfg,
-			log:  cfg.Logger.Named("consul"),
-			self: self{name: cfg.NodeName, datacenter: cfg.Datacenter},
+			cfg:     cfg,
+			log:     cfg.Logger.Named("consul"),
+			self:    self{name: cfg.NodeName, datacenter: cfg.Datacenter},
+			servers: map[string]messages.Server{},
 		}
 	}
 }
@@ -84,9 +86,10 @@ type leaderActor struct {
 	log  *zap.Logger
 	self self
 
-	reign *reign // nil while this server does not lead
-	again bool   // something came in while the writer was busy
-	timer *time.Timer
+	reign   *reign                     // nil while this server does not lead
+	servers map[string]messages.Server // that are up, by name and datacenter
+	again   bool                       // something came in while the writer was busy
+	timer   *time.Timer
 }
 
 // reign is the time between gaining and losing leadership.
@@ -139,6 +142,11 @@ func (a *leaderActor) Receive(ctx actor.Context) {
 // started picks up where an instance before it fell: raft tells of leadership
 // once.
 func (a *leaderActor) started(ctx actor.Context) {
+	for _, pool := range []*messages.Published[messages.PoolView]{a.cfg.WAN, a.cfg.LAN} {
+		if pool != nil && pool.Load() != nil {
+			a.tellServers(pool.Load().Members)
+		}
+	}
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 	if s := a.cfg.Status.Load(); s.Leads() {
 		a.becomeLeader(ctx, s.Term)
@@ -214,8 +222,20 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 }
 
 func (a *leaderActor) membersChanged(ctx actor.Context, msg *messages.MembersChanged) {
+	a.tellServers(msg.Members)
 	if msg.Pool == messages.LAN {
 		a.reconcile(ctx)
+	}
+}
+
+// tellServers logs which servers come and go.
+func (a *leaderActor) tellServers(members []messages.Member) {
+	for _, s := range comings(a.servers, members) {
+		verb := "removing"
+		if s.Status == messages.MemberAlive {
+			verb = "adding"
+		}
+		a.log.Info(verb + " server for datacenter: " + s.Datacenter + ", addr: " + s.Addr.String())
 	}
 }
 

@@ -161,3 +161,25 @@ func sameService(a, b *wire.NodeService) bool {
 	return a != nil && a.Service == b.Service && a.Port == b.Port && a.Address == b.Address &&
 		maps.Equal(a.Meta, b.Meta) && slices.Equal(a.Tags, b.Tags)
 }
+
+// comings returns the servers among the members that have come or gone, and notes
+// them in known. A server is one, in whichever pool it is seen.
+func comings(known map[string]messages.Server, members []messages.Member) (news []messages.Server) {
+	for _, m := range members {
+		s, ok := m.Server()
+		if !ok {
+			continue
+		}
+		key := s.Name + "." + s.Datacenter
+		before, was := known[key]
+		switch {
+		case s.Status == messages.MemberAlive && (!was || before.Addr != s.Addr):
+			known[key] = s
+			news = append(news, s)
+		case s.Status != messages.MemberAlive && was:
+			delete(known, key)
+			news = append(news, s)
+		}
+	}
+	return news
+}

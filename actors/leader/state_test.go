@@ -111,3 +111,25 @@ func TestStrays(t *testing.T) {
 		t.Errorf("strays: %d, want the one that is gone", len(all))
 	}
 }
+
+func TestComings(t *testing.T) {
+	known := map[string]messages.Server{}
+	wan := server("s2.dc1", messages.MemberAlive)
+	steps := []struct {
+		name   string
+		member messages.Member
+		news   int
+	}{
+		{name: "a_client_is_none", member: client("n", messages.MemberAlive)},
+		{name: "comes", member: server("s2", messages.MemberAlive), news: 1},
+		{name: "is_seen_in_the_wan_too", member: wan},
+		{name: "fails", member: server("s2", messages.MemberFailed), news: 1},
+		{name: "is_still_gone", member: server("s2", messages.MemberLeft)},
+		{name: "is_back", member: server("s2", messages.MemberAlive), news: 1},
+	}
+	for _, s := range steps {
+		if got := comings(known, []messages.Member{s.member}); len(got) != s.news {
+			t.Errorf("%s: %d pieces of news, want %d", s.name, len(got), s.news)
+		}
+	}
+}

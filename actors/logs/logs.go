@@ -51,7 +51,7 @@ func (a *logsActor) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		a.cfg.Control.attach(ask.At(ctx.ActorSystem(), ctx.Self()))
-		ctx.Send(ctx.Parent(), &messages.Ready{})
+		ctx.Request(ctx.Parent(), &messages.Ready{})
 	case *actor.Restarting, *actor.Stopping:
 		a.release()
 	case *actor.Stopped:

@@ -32,6 +32,7 @@ import (
 // commands is all that can be typed after the program's name.
 var commands = map[string]func(cli.Ui) cli.Command{
 	"actors":      newActorsCommand,
+	"agent":       newAgentCommand,
 	"force-leave": newForceLeaveCommand,
 	"info":        newInfoCommand,
 	"join":        newJoinCommand,

@@ -125,3 +125,12 @@ func reason(err error) error {
 	}
 	return err
 }
+
+// PassingNodeID returns the ID of a node that keeps nothing on disk: the configured
+// one, or one that is gone with the process.
+func PassingNodeID(configured string) (string, error) {
+	if configured != "" {
+		return configured, nil
+	}
+	return uuid.GenerateUUID()
+}

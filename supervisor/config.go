@@ -1,0 +1,147 @@
+package supervisor
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/logs"
+	"github.com/actor-consul/consul/messages"
+)
+
+// Config is the whole configuration of an agent: values, checked and resolved by
+// who read them. Nothing below reads a flag, a file or the environment.
+type Config struct {
+	Logger     *zap.Logger   // required: the root logger
+	LogControl *logs.Control // required: what came with it
+
+	Node   Node
+	Server bool // false: a client agent
+
+	// DataDir is where state is kept; empty keeps everything in memory.
+	DataDir string
+
+	LAN, WAN  Pool // WAN counts on servers only
+	Encrypt   Encrypt
+	ServerRPC ServerRPC
+	Raft      Raft
+	Queries   Queries
+	DNS       DNS
+	HTTP      HTTP
+	RPC       RPC
+	Version   Version
+
+	RejoinAfterLeave bool
+
+	// Reload reads the configuration again, on a goroutine. Optional.
+	Reload func() (*messages.Reconfigure, messages.ReloadReport, error)
+
+	// Trace is told what happens to the tree, on the root's goroutine. Optional.
+	Trace func(Event)
+}
+
+// Node is who this agent is.
+type Node struct {
+	Name              string
+	ID                string
+	Datacenter        string
+	PrimaryDatacenter string
+	Address           string // that others reach it at
+	TaggedAddresses   map[string]string
+	Meta              map[string]string
+}
+
+// Version is which program this is.
+type Version struct {
+	Compat   string // of the Consul whose API this is
+	Own      string
+	Revision string
+	Date     string // RFC 3339
+}
+
+// Pool is how a gossip pool is joined.
+type Pool struct {
+	Bind, Advertise  netip.AddrPort // the zero Bind: there is no such pool
+	Join, RetryJoin  []string
+	RetryInterval    time.Duration
+	RetryMax         int
+	ReconnectTimeout time.Duration
+	Gossip           messages.GossipConfig
+}
+
+// Encrypt is how gossip is encrypted.
+type Encrypt struct {
+	Key                            string // base64; empty: not at all, unless there is a keyring file
+	VerifyIncoming, VerifyOutgoing bool
+	DisableKeyringFile             bool
+}
+
+// ServerRPC is the listener of port 8300.
+type ServerRPC struct {
+	Bind, Advertise   string // host:port
+	MaxConnsPerClient int
+}
+
+// Raft is how the peer set begins and the log is kept. Zero values are defaults.
+type Raft struct {
+	Bootstrap         bool
+	BootstrapExpect   int
+	Multiplier        int
+	SnapshotThreshold uint64
+	SnapshotInterval  time.Duration
+	TrailingLogs      uint64
+}
+
+// Queries is how requests wait.
+type Queries struct {
+	DefaultTime, MaxTime time.Duration // of blocking queries
+	Hold                 time.Duration // for a leader
+	SessionTTLMin        time.Duration
+}
+
+// DNS is the listener of port 8600.
+type DNS struct {
+	Addrs             []string
+	Domain, AltDomain string
+	Config            messages.DNSConfig
+}
+
+// HTTP is the listener of port 8500.
+type HTTP struct {
+	Addrs             []string
+	ResponseHeaders   map[string]string
+	MaxConnsPerClient int
+	KVMaxValueSize    int64
+	EnableDebug       bool
+	DebugConfig       map[string]any // for /v1/agent/self, without secrets
+	Metrics           Metrics
+}
+
+// Metrics is where the agent's figures are kept; see actors/http.
+type Metrics interface {
+	DisplayMetrics(http.ResponseWriter, *http.Request) (any, error)
+	Prometheus() http.Handler
+}
+
+// RPC is the listener of port 8400.
+type RPC struct {
+	Listeners []Listener
+	Explicit  bool // somebody asked for these addresses: one that is taken is an error
+}
+
+// Listener is an address to listen at.
+type Listener struct {
+	Network string // tcp or unix
+	Address string
+}
+
+// port returns the advertised port; 0 when there is none.
+func (s ServerRPC) port() uint16 {
+	addr, err := netip.ParseAddrPort(s.Advertise)
+	if err != nil {
+		return 0
+	}
+	return addr.Port()
+}

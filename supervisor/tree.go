@@ -1,0 +1,192 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/http"
+	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/actors/leader"
+	"github.com/actor-consul/consul/actors/leave"
+	"github.com/actor-consul/consul/actors/local"
+	"github.com/actor-consul/consul/actors/logs"
+	"github.com/actor-consul/consul/actors/raft"
+	"github.com/actor-consul/consul/actors/rpc"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// The names of the actors that stand in the tree more than once as a package.
+const (
+	lanName = "gossip-lan"
+	wanName = "gossip-wan"
+)
+
+// Start runs an agent: it spawns the tree, each actor when the one before it is
+// ready. When one cannot start, those that did are stopped again and the error
+// says why, in words for who started the agent. The end of ctx stops the start.
+func Start(ctx context.Context, cfg Config) (*Agent, error) {
+	sys := NewSystem(logs.Slog(cfg.Logger.Named("actor")))
+	p := plant(cfg, sys)
+	a, err := begin(ctx, sys, p.tree(), options{
+		log:    cfg.Logger.Named("agent"),
+		reload: cfg.Reload,
+		trace:  cfg.Trace,
+	})
+	if err != nil {
+		sys.Shutdown()
+	}
+	return a, err
+}
+
+// plot is the ground that a tree grows on: what its actors share.
+type plot struct {
+	cfg     Config
+	sys     *actor.ActorSystem
+	invoker *invoke.Invoker
+	fsm     *catalog.FSM // nil on clients
+
+	lan, wan messages.Published[messages.PoolView]
+	raft     messages.Published[messages.RaftStatus]
+	local    messages.Published[messages.LocalView]
+}
+
+func plant(cfg Config, sys *actor.ActorSystem) *plot {
+	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM()}
+	p.invoker = invoke.New(invoke.Config{
+		Datacenter:       cfg.Node.Datacenter,
+		View:             p.fsm.View,
+		Status:           &p.raft,
+		Raft:             p.at(raft.Name),
+		DefaultQueryTime: cfg.Queries.DefaultTime,
+		MaxQueryTime:     cfg.Queries.MaxTime,
+		Hold:             cfg.Queries.Hold,
+		SessionTTLMin:    cfg.Queries.SessionTTLMin,
+	})
+	return p
+}
+
+// at returns the address of an actor, started or not; nobody for one that this
+// tree does not have.
+func (p *plot) at(name string) ask.Address {
+	if !p.has(name) {
+		return ask.Address{}
+	}
+	return ask.At(p.sys, p.sys.NewLocalPID(path(name)))
+}
+
+// has says whether the tree of this agent has the actor.
+func (p *plot) has(name string) bool {
+	switch name {
+	case catalog.Name, raft.Name, leader.Name:
+		return p.cfg.Server
+	case wanName:
+		return p.cfg.Server && p.cfg.WAN.Bind.IsValid()
+	default:
+		return true
+	}
+}
+
+// tree is the agent, in start order; a stop goes the other way. An actor learns of
+// another here and nowhere else. Two actors may each hold the other's address, but
+// while it starts an actor speaks only to those above it: news for those below,
+// such as who is in the pool, is lost, and they look for themselves when they start.
+func (p *plot) tree() []child {
+	all := []child{
+		{name: logs.Name, policy: alone, produce: p.logs(), reconfigure: true},
+		{name: catalog.Name, policy: never, produce: p.catalog()},
+		{name: wanName, policy: alone, produce: p.gossip(messages.WAN)},
+		{name: lanName, policy: alone, produce: p.gossip(messages.LAN)},
+		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
+		{name: leader.Name, policy: alone, produce: p.leader()},
+		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
+		{name: http.Name, policy: alone, produce: p.http(), reconfigure: true},
+		{name: rpc.Name, policy: alone, produce: p.rpc()},
+		{name: leave.Name, policy: alone, produce: p.leave()},
+	}
+	var mine []child
+	for _, c := range all {
+		if p.has(c.name) {
+			mine = append(mine, c)
+		}
+	}
+	return mine
+}
+
+func (p *plot) logs() actor.Producer {
+	return logs.New(logs.Config{Logger: p.cfg.Logger, Control: p.cfg.LogControl})
+}
+
+func (p *plot) catalog() actor.Producer {
+	return catalog.New(catalog.Config{Logger: p.cfg.Logger, FSM: p.fsm})
+}
+
+func (p *plot) leader() actor.Producer {
+	return leader.New(leader.Config{
+		Logger:     p.cfg.Logger,
+		NodeName:   p.cfg.Node.Name,
+		Datacenter: p.cfg.Node.Datacenter,
+		Raft:       p.at(raft.Name),
+		Status:     &p.raft,
+		LAN:        &p.lan,
+		WAN:        p.wanView(),
+		Catalog:    func() leader.Catalog { return membership{p.fsm.View()} },
+		Register:   p.register,
+		Deregister: p.deregister,
+	})
+}
+
+func (p *plot) localState() actor.Producer {
+	n := p.cfg.Node
+	return local.New(local.Config{
+		Logger: p.cfg.Logger,
+		Node: &wire.Node{
+			ID: n.ID, Node: n.Name, Address: n.Address, Datacenter: n.Datacenter,
+			TaggedAddresses: n.TaggedAddresses, Meta: n.Meta,
+		},
+		Server:     p.cfg.Server,
+		DataDir:    p.cfg.DataDir,
+		View:       &p.local,
+		Read:       p.readNode,
+		Register:   p.register,
+		Deregister: p.deregister,
+	})
+}
+
+// register, deregister and readNode are how actors reach the catalog.
+func (p *plot) register(ctx context.Context, r *wire.RegisterRequest) error {
+	return invoke.Write(ctx, p.invoker, endpoint.Register, r, new(struct{}))
+}
+
+func (p *plot) deregister(ctx context.Context, r *wire.DeregisterRequest) error {
+	return invoke.Write(ctx, p.invoker, endpoint.Deregister, r, new(struct{}))
+}
+
+func (p *plot) readNode(ctx context.Context) (*wire.NodeServices, wire.HealthChecks, error) {
+	args := &wire.NodeSpecificRequest{Datacenter: p.cfg.Node.Datacenter, Node: p.cfg.Node.Name}
+	var services wire.IndexedNodeServices
+	if err := invoke.Read(ctx, p.invoker, endpoint.NodeServices, args, &services); err != nil {
+		return nil, nil, fmt.Errorf("read own services: %w", err)
+	}
+	var checks wire.IndexedHealthChecks
+	if err := invoke.Read(ctx, p.invoker, endpoint.NodeChecks, args, &checks); err != nil {
+		return nil, nil, fmt.Errorf("read own checks: %w", err)
+	}
+	return services.NodeServices, checks.HealthChecks, nil
+}
+
+func (p *plot) leave() actor.Producer {
+	cfg := leave.Config{Logger: p.cfg.Logger, Owners: map[string]ask.Address{}}
+	for _, s := range leavePlan {
+		if p.has(s.Owner) && s.Owner != "dns" && s.Owner != "serverrpc" {
+			cfg.Plan = append(cfg.Plan, s)
+			cfg.Owners[s.Owner] = p.at(s.Owner)
+		}
+	}
+	return leave.New(cfg)
+}

@@ -1,0 +1,125 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/actors/gossip"
+	"github.com/actor-consul/consul/actors/leader"
+	"github.com/actor-consul/consul/actors/local"
+	"github.com/actor-consul/consul/actors/logs"
+	"github.com/actor-consul/consul/actors/raft"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// raftStopBudget lets raft finish what it writes and close its log.
+const raftStopBudget = 10 * time.Second
+
+// membership is the catalog as the leader looks at it.
+type membership struct{ view *state.View }
+
+func (m membership) NodeEntry(name string) (*wire.Node, *wire.HealthCheck, *wire.NodeService) {
+	_, node := m.view.Node(nil, name)
+	if node == nil {
+		return nil, nil, nil
+	}
+	_, serf := m.view.NodeCheck(nil, name, wire.SerfCheckID)
+	_, consul := m.view.NodeService(nil, name, wire.ConsulServiceID)
+	return node, serf, consul
+}
+
+func (m membership) MonitoredNodes() []string {
+	_, checks := m.view.ChecksInState(nil, wire.HealthAny, nil)
+	var names []string
+	for _, c := range checks {
+		if c.CheckID == wire.SerfCheckID {
+			names = append(names, c.Node)
+		}
+	}
+	return names
+}
+
+func (p *plot) raftNode() actor.Producer {
+	cfg := p.cfg
+	return raft.New(raft.Config{
+		Logger:            cfg.Logger,
+		Library:           logs.Hclog(cfg.Logger.Named("raft")),
+		FSM:               p.fsm,
+		NodeID:            cfg.Node.ID,
+		Advertise:         cfg.ServerRPC.Advertise,
+		DataDir:           cfg.DataDir,
+		Bootstrap:         cfg.Raft.Bootstrap,
+		BootstrapExpect:   cfg.Raft.BootstrapExpect,
+		Datacenter:        cfg.Node.Datacenter,
+		RaftMultiplier:    cfg.Raft.Multiplier,
+		SnapshotThreshold: cfg.Raft.SnapshotThreshold,
+		SnapshotInterval:  cfg.Raft.SnapshotInterval,
+		TrailingLogs:      cfg.Raft.TrailingLogs,
+		Status:            &p.raft,
+		Pool:              &p.lan,
+		Leader:            p.at(leader.Name),
+		Local:             p.at(local.Name),
+	})
+}
+
+func (p *plot) gossip(pool messages.Pool) actor.Producer {
+	cfg := p.cfg
+	settings, name, view := cfg.LAN, cfg.Node.Name, &p.lan
+	if pool == messages.WAN {
+		settings, name, view = cfg.WAN, cfg.Node.Name+"."+cfg.Node.Datacenter, &p.wan
+	}
+	return gossip.New(gossip.Config{
+		Logger:                cfg.Logger,
+		LogOutput:             logs.StdWriter(cfg.Logger),
+		Pool:                  pool,
+		NodeName:              name,
+		NodeID:                cfg.Node.ID,
+		Datacenter:            cfg.Node.Datacenter,
+		Tags:                  p.tags(),
+		Bind:                  settings.Bind,
+		Advertise:             settings.Advertise,
+		DataDir:               cfg.DataDir,
+		DisableKeyringFile:    cfg.Encrypt.DisableKeyringFile,
+		EncryptKey:            cfg.Encrypt.Key,
+		EncryptVerifyIncoming: cfg.Encrypt.VerifyIncoming,
+		EncryptVerifyOutgoing: cfg.Encrypt.VerifyOutgoing,
+		RejoinAfterLeave:      cfg.RejoinAfterLeave,
+		ReconnectTimeout:      settings.ReconnectTimeout,
+		Gossip:                settings.Gossip,
+		Join:                  settings.Join,
+		RetryJoin:             settings.RetryJoin,
+		RetryInterval:         settings.RetryInterval,
+		RetryMax:              settings.RetryMax,
+		Subscribers:           p.subscribers(),
+		View:                  view,
+	})
+}
+
+func (p *plot) subscribers() []ask.Address {
+	if !p.cfg.Server {
+		return nil
+	}
+	return []ask.Address{p.at(raft.Name), p.at(leader.Name)}
+}
+
+func (p *plot) tags() map[string]string {
+	id := gossip.Identity{
+		Datacenter: p.cfg.Node.Datacenter,
+		NodeID:     p.cfg.Node.ID,
+		Build:      p.cfg.Version.Compat + ":" + p.cfg.Version.Revision,
+	}
+	if !p.cfg.Server {
+		return gossip.ClientTags(id)
+	}
+	id.RPCPort = p.cfg.ServerRPC.port()
+	id.Bootstrap = p.cfg.Raft.Bootstrap
+	id.Expect = p.cfg.Raft.BootstrapExpect
+	if p.cfg.WAN.Bind.IsValid() {
+		id.WANPort = p.cfg.WAN.Advertise.Port()
+	}
+	return gossip.ServerTags(id)
+}

@@ -1,0 +1,109 @@
+package supervisor
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/http"
+	"github.com/actor-consul/consul/actors/leave"
+	"github.com/actor-consul/consul/actors/logs"
+	"github.com/actor-consul/consul/actors/raft"
+	"github.com/actor-consul/consul/actors/rpc"
+	"github.com/actor-consul/consul/messages"
+)
+
+// self is where the root is reached.
+func (p *plot) self() ask.Address { return ask.At(p.sys, p.sys.NewLocalPID(Name)) }
+
+// raftStatus and wanView are what only servers have; nil on clients.
+func (p *plot) raftStatus() *messages.Published[messages.RaftStatus] {
+	if !p.cfg.Server {
+		return nil
+	}
+	return &p.raft
+}
+
+func (p *plot) wanView() *messages.Published[messages.PoolView] {
+	if !p.has(wanName) {
+		return nil
+	}
+	return &p.wan
+}
+
+func (p *plot) http() actor.Producer {
+	cfg := p.cfg
+	limits := http.DefaultLimits()
+	limits.MaxConnsPerClient = cfg.HTTP.MaxConnsPerClient
+	if cfg.HTTP.KVMaxValueSize > 0 {
+		limits.KVMaxValueSize = cfg.HTTP.KVMaxValueSize
+	}
+	return http.New(http.Config{
+		Logger:     cfg.Logger,
+		Addrs:      cfg.HTTP.Addrs,
+		Invoker:    p.invoker,
+		GossipLAN:  p.at(lanName),
+		GossipWAN:  p.at(wanName),
+		Leave:      p.at(leave.Name),
+		Logs:       p.at(logs.Name),
+		Raft:       p.at(raft.Name),
+		Supervisor: p.self(),
+		LANView:    &p.lan,
+		WANView:    p.wanView(),
+		RaftStatus: p.raftStatus(),
+		Facts: http.Facts{
+			NodeName:          cfg.Node.Name,
+			NodeID:            cfg.Node.ID,
+			Datacenter:        cfg.Node.Datacenter,
+			PrimaryDatacenter: cfg.Node.PrimaryDatacenter,
+			Server:            cfg.Server,
+			Bootstrap:         cfg.Raft.Bootstrap,
+			NodeMeta:          cfg.Node.Meta,
+			Version:           cfg.Version.Compat,
+			OwnVersion:        cfg.Version.Own,
+			Revision:          cfg.Version.Revision,
+			BuildDate:         cfg.Version.Date,
+			DebugConfig:       cfg.HTTP.DebugConfig,
+		},
+		Limits:          limits,
+		ResponseHeaders: cfg.HTTP.ResponseHeaders,
+		EnableDebug:     cfg.HTTP.EnableDebug,
+		LogText:         logs.AppendText,
+		LogJSON:         logs.AppendJSON,
+		ParseLevel:      logs.ParseLevel,
+		Metrics:         cfg.HTTP.Metrics,
+	})
+}
+
+func (p *plot) rpc() actor.Producer {
+	cfg := p.cfg
+	listeners := make([]rpc.Listener, len(cfg.RPC.Listeners))
+	for i, l := range cfg.RPC.Listeners {
+		listeners[i] = rpc.Listener(l)
+	}
+	return rpc.New(rpc.Config{
+		Logger:     cfg.Logger,
+		Listeners:  listeners,
+		Explicit:   cfg.RPC.Explicit,
+		Server:     cfg.Server,
+		Datacenter: cfg.Node.Datacenter,
+		LAN:        p.at(lanName),
+		WAN:        p.at(wanName),
+		Leave:      p.at(leave.Name),
+		Supervisor: p.self(),
+		Logs:       p.at(logs.Name),
+		LANView:    &p.lan,
+		WANView:    p.wanView(),
+		Stats: rpc.NewStats(rpc.StatsConfig{
+			Version:   cfg.Version.Compat,
+			Revision:  cfg.Version.Revision,
+			Server:    cfg.Server,
+			Bootstrap: cfg.Raft.Bootstrap,
+			LAN:       &p.lan,
+			WAN:       p.wanView(),
+			Raft:      p.raftStatus(),
+		}),
+		Format:     logs.AppendText,
+		FormatJSON: logs.AppendJSON,
+		ParseLevel: logs.ParseLevel,
+	})
+}
