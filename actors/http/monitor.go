@@ -42,8 +42,10 @@ type monitor struct {
 	level  messages.LogLevel
 	format func([]byte, messages.LogEntry) []byte
 
-	seen uint64 // Seq of the last entry written
-	line []byte
+	out     http.ResponseWriter
+	control *http.ResponseController
+	seen    uint64 // Seq of the last entry written
+	line    []byte
 }
 
 // run writes until ctx ends, the agent leaves or the client is gone. When the logs
@@ -53,9 +55,10 @@ func (m *monitor) run(ctx context.Context, w http.ResponseWriter) {
 	defer cancel()
 	defer context.AfterFunc(m.api.leaving, cancel)()
 
+	m.out, m.control = w, http.NewResponseController(w)
+	defer func() { _ = m.control.SetWriteDeadline(time.Time{}) }() // it fails when the client is gone
 	w.WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(w).Flush
-	if flush() != nil { // the client sees that it is heard before there is a line
+	if m.flush() != nil { // the client sees that it is heard before there is a line
 		return
 	}
 	for ctx.Err() == nil {
@@ -64,7 +67,7 @@ func (m *monitor) run(ctx context.Context, w http.ResponseWriter) {
 			pause(ctx, resubscribeAfter)
 			continue
 		}
-		err = m.follow(ctx, w, sub, flush)
+		err = m.follow(ctx, sub)
 		m.api.cfg.Logs.Tell(&messages.UnsubscribeLogs{ID: sub.ID})
 		if err != nil {
 			return
@@ -74,67 +77,87 @@ func (m *monitor) run(ctx context.Context, w http.ResponseWriter) {
 
 // follow writes the entries of one subscription. It returns nil when that has
 // ended, and an error when nobody reads what it writes.
-func (m *monitor) follow(ctx context.Context, w http.ResponseWriter, sub *messages.LogSubscription, flush func() error) error {
+func (m *monitor) follow(ctx context.Context, sub *messages.LogSubscription) error {
 	for _, e := range sub.Recent {
-		if err := m.write(w, e); err != nil {
+		if err := m.write(e); err != nil {
 			return err
 		}
 	}
 	for {
-		if err := flush(); err != nil {
+		if err := m.flush(); err != nil {
 			return err
 		}
-		var news messages.LogUpdate
-		var open bool
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case news, open = <-sub.Entries:
-		}
-		for more := true; more; {
+		case news, open := <-sub.Entries:
 			if !open {
-				return flush()
+				return nil
 			}
-			if err := m.update(w, news); err != nil {
+			if err := m.batch(news, sub.Entries); err != nil {
 				return err
 			}
-			select { // what has come meanwhile goes out with it
-			case news, open = <-sub.Entries:
-			default:
-				more = false
+		}
+	}
+}
+
+// batch writes an entry and what has come meanwhile.
+func (m *monitor) batch(news messages.LogUpdate, more <-chan messages.LogUpdate) error {
+	for {
+		if err := m.update(news); err != nil {
+			return err
+		}
+		select {
+		case next, open := <-more:
+			if !open {
+				return m.flush() // follow sees the end for itself
 			}
+			news = next
+		default:
+			return nil
 		}
 	}
 }
 
 // update writes an entry, and before it how many the reader has missed by being
 // slow.
-func (m *monitor) update(w http.ResponseWriter, news messages.LogUpdate) error {
+func (m *monitor) update(news messages.LogUpdate) error {
 	if news.Lost > 0 {
 		lost := messages.LogEntry{
 			Time: time.Now(), Level: zapcore.WarnLevel, Logger: Name,
 			Text: fmt.Sprintf("%d lines are missing here: this reader is too slow", news.Lost),
 		}
-		if err := m.put(w, lost); err != nil {
+		if err := m.put(lost); err != nil {
 			return err
 		}
 	}
-	return m.write(w, news.Entry)
+	return m.write(news.Entry)
 }
 
 // write writes an entry unless it has been written before.
-func (m *monitor) write(w http.ResponseWriter, e messages.LogEntry) error {
+func (m *monitor) write(e messages.LogEntry) error {
 	if e.Seq <= m.seen {
 		return nil
 	}
 	m.seen = e.Seq
-	return m.put(w, e)
+	return m.put(e)
 }
 
-func (m *monitor) put(w http.ResponseWriter, e messages.LogEntry) error {
+func (m *monitor) put(e messages.LogEntry) error {
+	m.hurry()
 	m.line = append(m.format(m.line[:0], e), '\n')
-	_, err := w.Write(m.line)
+	_, err := m.out.Write(m.line)
 	return err
+}
+
+func (m *monitor) flush() error {
+	m.hurry()
+	return m.control.Flush()
+}
+
+// hurry gives the client so long to take what is written next.
+func (m *monitor) hurry() {
+	_ = m.control.SetWriteDeadline(time.Now().Add(m.api.cfg.Limits.BodyTimeout)) // the write fails when this does
 }
 
 // pause waits for a time or for the end of ctx.

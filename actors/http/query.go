@@ -56,7 +56,7 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m, ok := any(reply).(wire.Reply); ok {
+	if m, ok := any(reply).(wire.Reply); ok && !ans.bare {
 		ans.meta = m.Meta()
 		if !q.silent {
 			ans.level = ans.meta.ConsistencyLevel

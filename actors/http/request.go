@@ -3,6 +3,7 @@ package http
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -96,8 +97,37 @@ func (r *request) readBody(limit int64) error {
 func (r *request) decode(into any) error { return r.decodeOr("Request decode failed", into) }
 
 func (r *request) decodeOr(complaint string, into any) error {
+	if deeperThan(r.body, maxNesting) {
+		return refusal(http.StatusBadRequest, fmt.Sprintf("%s: the JSON is nested more than %d deep", complaint, maxNesting))
+	}
 	if err := json.NewDecoder(bytes.NewReader(r.body)).Decode(into); err != nil {
 		return refusal(http.StatusBadRequest, complaint+": "+err.Error())
 	}
 	return nil
+}
+
+// maxNesting is how deep objects and lists of a body may be nested. Some of our
+// types read what is below them once a level, so depth costs more than length.
+const maxNesting = 32
+
+// deeperThan reports whether JSON is nested deeper than limit. What is not JSON is
+// for the decoder to find out.
+func deeperThan(text []byte, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
 }

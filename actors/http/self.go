@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/hashicorp/serf/coordinate"
+
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -12,7 +14,7 @@ import (
 type self struct {
 	Config      selfConfig
 	DebugConfig map[string]any
-	Coord       any // the pools publish none
+	Coord       *coordinate.Coordinate
 	Member      *member
 	Stats       map[string]map[string]string
 	Meta        map[string]string
@@ -52,6 +54,9 @@ func agentSelf(r *request) (*answer, error) {
 		if m, ok := view.Member(view.Local); ok {
 			shown := shownMember(m)
 			s.Member = &shown
+			if view.Coordinate != nil {
+				s.Coord = view.Coordinate(view.Local)
+			}
 		}
 	}
 	return with(s), nil

@@ -31,13 +31,14 @@ var (
 		read: endpoint.NodeSessions, silent: true, args: onNode, show: showSessions,
 	}.handle
 
-	sessionRenewal = query[wire.SessionSpecificRequest, wire.IndexedSessions]{
+	// sessionRenew is a read that the leader notices, and none to wait on.
+	sessionRenew = query[wire.SessionSpecificRequest, wire.IndexedSessions]{
 		read: endpoint.SessionRenew, silent: true, args: ofSession,
 		show: func(r *request, reply *wire.IndexedSessions) (*answer, error) {
 			if len(reply.Sessions) == 0 {
 				return nil, refusal(http.StatusNotFound, fmt.Sprintf("Session id '%s' not found", r.tail))
 			}
-			return with(reply.Sessions), nil
+			return &answer{json: reply.Sessions, bare: true}, nil
 		},
 	}.handle
 
@@ -59,16 +60,6 @@ var (
 		},
 	}.handle
 )
-
-// sessionRenew is a read that the leader notices. It is answered without the
-// headers of a read, for it is not one to wait on.
-func sessionRenew(r *request) (*answer, error) {
-	ans, err := sessionRenewal(r)
-	if ans != nil {
-		ans.meta = nil
-	}
-	return ans, err
-}
 
 func ofSession(r *request, args *wire.SessionSpecificRequest) error {
 	if r.tail == "" {
