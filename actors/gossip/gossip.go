@@ -65,6 +65,7 @@ const (
 // mailbox, as the instances do.
 type seat struct {
 	starts  int
+	served  bool            // an instance has been ready
 	gone    <-chan struct{} // closed when the instance before has let go
 	tags    map[string]string
 	keys    *memberlist.Keyring
@@ -228,14 +229,15 @@ func (a *gossipActor) opened(ctx actor.Context, lib *library) {
 	if !maps.Equal(lib.self.Tags, a.seat.tags) { // they have changed meanwhile
 		a.tellTags()
 	}
-	if a.seat.starts > 1 {
+	restarted := a.seat.served
+	if restarted {
 		a.carried = carry(a.cfg.View.Load(), a.cfg.NodeName)
 		a.arm(forget, a.cfg.ReconnectTimeout)
 	}
 	a.refresh(ctx, nil)
 	a.arm(publish, refreshInterval)
 	switch {
-	case a.seat.starts > 1:
+	case restarted:
 		a.ready(ctx)
 		a.rejoin()
 	case len(a.cfg.Join) > 0:
@@ -247,6 +249,7 @@ func (a *gossipActor) opened(ctx actor.Context, lib *library) {
 
 // ready tells the parent, and begins what may take its time.
 func (a *gossipActor) ready(ctx actor.Context) {
+	a.seat.served = true
 	a.tellParent(ctx, &messages.Ready{})
 	if a.lib != nil && len(a.cfg.RetryJoin) > 0 {
 		a.contact(repeatedJoin, a.cfg.RetryJoin)

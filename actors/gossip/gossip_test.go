@@ -41,6 +41,26 @@ func TestJoinAndLeave(t *testing.T) {
 	if note := a.leaves(t); note != "nobody else is in the pool" {
 		t.Errorf("note = %q", note)
 	}
+	if note := a.leaves(t); note != "had left before" {
+		t.Errorf("note = %q the second time", note)
+	}
+}
+
+func TestGoodbyeInTime(t *testing.T) {
+	cfg := config("b")
+	cfg.Gossip.GossipInterval = time.Hour // nothing gets out
+	a, b := start(t, config("a")), start(t, cfg)
+	b.join(t, a)
+	leave := actortest.NewProbe(t, b.sys, "leave")
+	for step := range 2 {
+		b.sys.Root.RequestWithCustomSender(b.addr.PID(), &messages.LeavePool{Step: messages.StepID(step), Budget: time.Millisecond}, leave.PID())
+	}
+	for step := range 2 {
+		done := actortest.Next[*messages.StepDone](t, leave)
+		if int(done.Step) != step || done.Err == nil {
+			t.Errorf("done: %+v, want step %d with the reason", done, step)
+		}
+	}
 }
 
 func TestGoodbyeIsForGood(t *testing.T) {
@@ -131,6 +151,17 @@ func TestRestartKeepsTheIdentity(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRestartForgetsInTheEnd(t *testing.T) {
+	cfg := config("b")
+	cfg.ReconnectTimeout = time.Millisecond
+	a, b := start(t, config("a")), start(t, cfg)
+	b.join(t, a)
+	a.kill(t)
+	b.hears(t, messages.Failed, "a")
+	b.fail(t)
+	b.hears(t, messages.Reaped, "a")
 }
 
 func TestNewProcessRejoins(t *testing.T) {

@@ -44,6 +44,7 @@ type agent struct {
 	news   *actortest.Probe // is told MembersChanged and UserEventReceived
 	view   *messages.Published[messages.PoolView]
 	log    *lines
+	left   int // how often
 }
 
 // config returns a server of dc1 named name at a port of the system's, with fast
@@ -74,12 +75,26 @@ func spawn(t *testing.T, cfg Config) *agent {
 	t.Helper()
 	sys := actortest.System(t)
 	a := &agent{sys: sys, view: &messages.Published[messages.PoolView]{}, log: &lines{}}
-	a.news = actortest.NewProbe(t, sys, "news")
+	a.news = actortest.NewProbeFunc(t, sys, "news", func(ctx actor.Context) bool {
+		a.checkView(t, ctx.Message())
+		return false
+	})
 	cfg.View, cfg.LogOutput = a.view, a.log
 	cfg.Subscribers = []ask.Address{{}, a.news.Address(sys)}
 	cfg.Events = a.news.Address(sys)
 	a.addr, a.parent = actortest.Parent(t, sys, New(cfg), "gossip")
 	return a
+}
+
+// checkView wants a newcomer to be in the view by the time that it is told of.
+func (a *agent) checkView(t *testing.T, msg any) {
+	if news, ok := msg.(*messages.MembersChanged); ok && news.Change == messages.Joined {
+		for _, m := range news.Members {
+			if _, known := a.view.Load().Member(m.Name); !known {
+				t.Errorf("told that %s has joined before the view had it", m.Name)
+			}
+		}
+	}
 }
 
 // start starts an agent and waits until it is ready.
@@ -144,7 +159,8 @@ func (a *agent) hears(t *testing.T, change messages.MembershipChange, name strin
 // leaves has the agent say goodbye, and returns its note.
 func (a *agent) leaves(t *testing.T) string {
 	t.Helper()
-	leave := actortest.NewProbe(t, a.sys, "leave-"+t.Name())
+	a.left++
+	leave := actortest.NewProbe(t, a.sys, fmt.Sprint("leave-", a.left))
 	a.sys.Root.RequestWithCustomSender(a.addr.PID(), &messages.LeavePool{Step: 4, Budget: 30 * time.Second}, leave.PID())
 	done := actortest.Next[*messages.StepDone](t, leave)
 	if done.Step != 4 || done.Err != nil {
