@@ -10,7 +10,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build, and run a server as the page does (ARGS="-flag …" adds flags)
-	./$(BIN) agent -server -bootstrap -data-dir $(DATA) $(ARGS)
+	./$(BIN) agent -server -bootstrap -bind 127.0.0.1 -data-dir $(DATA) $(ARGS)
 
 build: ## Build ./bin/consul, stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./cmd/consul
