@@ -1,0 +1,257 @@
+package dns
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// maxChase is how many CNAMEs in a row are followed inside of the zone.
+const maxChase = 3
+
+// zone is what the agent answers for.
+type zone struct {
+	domains    domains
+	domain     string // the first of them, in lower case, ends in a dot
+	datacenter string
+	lan        *messages.Published[messages.PoolView] // nil: unknown
+}
+
+func newZone(cfg Config) *zone {
+	return &zone{
+		domains:    newDomains(cfg.Domain, cfg.AltDomain),
+		domain:     strings.ToLower(dns.Fqdn(cfg.Domain)),
+		datacenter: strings.ToLower(cfg.Datacenter),
+		lan:        cfg.LAN,
+	}
+}
+
+// query is a question with all that its answer depends on. The same query has the
+// same answer.
+type query struct {
+	name   string // as it was asked; in the answer it is spelled so
+	qtype  uint16
+	domain string // the zone's name in the question, in lower case
+	edns   bool
+
+	view    *state.View
+	set     *settings
+	now     time.Time
+	shuffle func(n int, swap func(i, j int))
+
+	// outside asks the recursors for the address records of a name; nil if there
+	// are no recursors.
+	outside func(name string) []dns.RR
+
+	chased int // CNAMEs that led here
+}
+
+// answer answers a question whose name is in the zone: labels are those before
+// the zone's own.
+func (z *zone) answer(q *query, labels []string) *response {
+	switch q.qtype {
+	case dns.TypeAXFR, dns.TypeIXFR:
+		return &response{rcode: dns.RcodeNotImplemented}
+	}
+	if q.view == nil || q.view.LastIndex() == 0 {
+		return &response{rcode: dns.RcodeServerFailure}
+	}
+	switch q.qtype {
+	case dns.TypeSOA:
+		ns := z.servers(q)
+		return &response{answer: []dns.RR{z.soa(q)}, ns: ns.answer, extra: ns.extra}
+	case dns.TypeNS:
+		return z.servers(q)
+	}
+	return z.find(q, parse(labels, q.qtype))
+}
+
+// find answers what a name in the zone asks for.
+func (z *zone) find(q *query, l lookup) *response {
+	if !z.here(l) {
+		return z.noName(q)
+	}
+	switch l.kind {
+	case kindNode:
+		return z.node(q, l)
+	case kindService, kindConnect:
+		return z.service(q, l)
+	case kindVirtual:
+		// There are no virtual addresses without a mesh; Consul then says that the
+		// name exists and has none.
+		return &response{}
+	case kindAddr:
+		return z.addr(q, l)
+	default:
+		return z.noName(q)
+	}
+}
+
+// here says whether a lookup is about our own datacenter.
+func (z *zone) here(l lookup) bool {
+	return l.peer == "" && (l.datacenter == "" || l.datacenter == z.datacenter)
+}
+
+// noName answers that a name does not exist.
+func (z *zone) noName(q *query) *response {
+	return &response{rcode: dns.RcodeNameError, ns: []dns.RR{z.soa(q)}}
+}
+
+// noData answers that a name has no such records.
+func (z *zone) noData(q *query) *response {
+	return &response{ns: []dns.RR{z.soa(q)}}
+}
+
+// addr answers with the address that a name spells.
+func (z *zone) addr(q *query, l lookup) *response {
+	rr := addressRecord(q.name, l.addr, q.set.nodeTTL)
+	if q.qtype == dns.TypeANY || q.qtype == rr.Header().Rrtype {
+		return &response{answer: []dns.RR{rr}}
+	}
+	return &response{extra: []dns.RR{rr}}
+}
+
+// soa is the start of authority of the zone. What it says of the TTL of negative
+// answers holds for itself, too.
+func (z *zone) soa(q *query) *dns.SOA {
+	soa := q.set.SOA
+	return &dns.SOA{
+		Hdr:     header(q.domain, dns.TypeSOA, soa.MinTTL),
+		Ns:      "ns." + q.domain,
+		Mbox:    "hostmaster." + q.domain,
+		Serial:  uint32(q.now.Unix()), //nolint:gosec // the serial wraps (RFC 1982)
+		Refresh: soa.Refresh,
+		Retry:   soa.Retry,
+		Expire:  soa.Expire,
+		Minttl:  soa.MinTTL,
+	}
+}
+
+// maxServers is how many servers are named.
+const maxServers = 3
+
+// servers answers with NS records of servers that are well, and their addresses.
+func (z *zone) servers(q *query) *response {
+	r := &response{}
+	for _, s := range z.candidates(q) {
+		name, ok := z.nodeName(strings.ToLower(s.name), q.domain)
+		if !ok || !hostName(s.name) {
+			continue
+		}
+		r.answer = append(r.answer, &dns.NS{Hdr: header(q.domain, dns.TypeNS, q.set.nodeTTL), Ns: name})
+		if s.addr.IsValid() {
+			r.extra = append(r.extra, addressRecord(name, s.addr, q.set.nodeTTL))
+		}
+		r.upTo = append(r.upTo, len(r.extra))
+		if len(r.answer) == maxServers {
+			break
+		}
+	}
+	return r
+}
+
+// candidate is a server that an NS record may name.
+type candidate struct {
+	name string
+	addr netip.Addr
+}
+
+// candidates returns the servers in no order: those of the catalog, or of the
+// gossip pool while the catalog has none.
+func (z *zone) candidates(q *query) []candidate {
+	var found []candidate
+	_, all := q.view.CheckServiceNodes(nil, wire.ConsulServiceName)
+	for _, inst := range healthy(all, q.set.OnlyPassing) {
+		addr, _ := parseAddr(inst.Node.Address)
+		found = append(found, candidate{inst.Node.Node, addr})
+	}
+	if len(found) == 0 && z.lan != nil {
+		if pool := z.lan.Load(); pool != nil {
+			for _, m := range pool.Members {
+				if s, ok := m.Server(); ok && m.Status == messages.MemberAlive {
+					found = append(found, candidate{m.Name, s.Addr.Addr().Unmap()})
+				}
+			}
+		}
+	}
+	q.shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
+	return found
+}
+
+// chase returns the address records that a name outside of this answer leads to:
+// from the zone itself, or from the recursors. What they are for lives for ttl.
+func (z *zone) chase(q *query, target string, ttl uint32) []dns.RR {
+	var found []dns.RR
+	if labels, domain, ok := z.domains.find(target); ok {
+		if q.chased == maxChase || strings.EqualFold(target, q.name) {
+			return nil
+		}
+		next := *q
+		next.name, next.domain, next.chased = target, domain, q.chased+1
+		if next.qtype != dns.TypeA && next.qtype != dns.TypeAAAA {
+			next.qtype = dns.TypeANY
+		}
+		found = z.find(&next, parse(labels, next.qtype)).answer
+	} else if q.outside != nil {
+		found = q.outside(target)
+	}
+	return leadingTo(found, ttl, q.edns)
+}
+
+// maxChased is how many records behind a CNAME fit in an answer without EDNS.
+const maxChased = 5
+
+// leadingTo returns those of the records that lead to an address.
+func leadingTo(found []dns.RR, ttl uint32, edns bool) []dns.RR {
+	var kept []dns.RR
+	for _, rr := range found {
+		switch rr.Header().Rrtype {
+		case dns.TypeCNAME, dns.TypeA, dns.TypeAAAA:
+			rr.Header().Ttl = ttl
+			kept = append(kept, rr)
+		}
+		if len(kept) == maxChased && !edns {
+			break
+		}
+	}
+	return kept
+}
+
+func header(name string, rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
+
+// addressRecord is the A or AAAA record of an address.
+func addressRecord(name string, addr netip.Addr, ttl uint32) dns.RR {
+	if addr.Is4() {
+		return &dns.A{Hdr: header(name, dns.TypeA, ttl), A: addr.AsSlice()}
+	}
+	return &dns.AAAA{Hdr: header(name, dns.TypeAAAA, ttl), AAAA: addr.AsSlice()}
+}
+
+// wants says whether a question of type qtype is answered with an address.
+// Consul's answers to TXT have addresses, too.
+func wants(qtype uint16, addr netip.Addr) bool {
+	switch qtype {
+	case dns.TypeA:
+		return addr.Is4()
+	case dns.TypeAAAA:
+		return addr.Is6()
+	case dns.TypeANY, dns.TypeSRV, dns.TypeTXT:
+		return true
+	default:
+		return false
+	}
+}
+
+// parseAddr reads an IP address, of version 4 if it can be.
+func parseAddr(s string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(s)
+	return addr.Unmap().WithZone(""), err == nil
+}

@@ -1,0 +1,123 @@
+package dns
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// node answers with the address and the metadata of a node.
+func (z *zone) node(q *query, l lookup) *response {
+	switch q.qtype {
+	case dns.TypeA, dns.TypeAAAA, dns.TypeANY, dns.TypeTXT:
+	default:
+		return &response{} // as Consul, which does not even look
+	}
+	_, node := q.view.Node(nil, l.name)
+	if node == nil {
+		_, node = q.view.NodeByID(nil, l.name)
+	}
+	if node == nil {
+		return z.noName(q)
+	}
+	r := &response{}
+	if q.qtype != dns.TypeTXT {
+		r.answer = z.nodeAddress(q, node)
+	}
+	switch {
+	case q.qtype == dns.TypeTXT || q.qtype == dns.TypeANY:
+		r.answer = append(r.answer, metaRecords(q.name, node, q.set.nodeTTL)...)
+	case q.set.NodeMetaTXT:
+		r.meta = metaRecords(q.name, node, q.set.nodeTTL)
+	}
+	return r
+}
+
+// nodeAddress returns the address record of a node, or a CNAME and where it leads
+// to if the node is at a host name.
+func (z *zone) nodeAddress(q *query, node *wire.Node) []dns.RR {
+	at := nodeAt(q.qtype, node)
+	if addr, ok := parseAddr(at); ok {
+		if !wants(q.qtype, addr) {
+			return nil
+		}
+		return []dns.RR{addressRecord(q.name, addr, q.set.nodeTTL)}
+	}
+	return z.cname(q, at, q.set.nodeTTL)
+}
+
+// cname returns a CNAME record and where it leads to; nothing, if target is no
+// name.
+func (z *zone) cname(q *query, target string, ttl uint32) []dns.RR {
+	if target, ok := domainName(target); ok {
+		rr := &dns.CNAME{Hdr: header(q.name, dns.TypeCNAME, ttl), Target: target}
+		return append([]dns.RR{rr}, z.chase(q, target, ttl)...)
+	}
+	return nil
+}
+
+// domainName returns s as DNS has names, if it can be one.
+func domainName(s string) (string, bool) {
+	if s == "" {
+		return "", false
+	}
+	s = dns.Fqdn(s)
+	_, ok := dns.IsDomainName(s)
+	return s, ok
+}
+
+// nodeAt returns where a question of that type finds a node: at its address of
+// that version of IP if it has one, else at its address.
+func nodeAt(qtype uint16, node *wire.Node) string {
+	tagged := ""
+	switch qtype {
+	case dns.TypeA:
+		tagged = node.TaggedAddresses[wire.TaggedAddressLANIPv4]
+	case dns.TypeAAAA:
+		tagged = node.TaggedAddresses[wire.TaggedAddressLANIPv6]
+	}
+	if tagged != "" {
+		return tagged
+	}
+	return node.Address
+}
+
+// metaRecords returns a TXT record for each pair of a node's metadata.
+func metaRecords(name string, node *wire.Node, ttl uint32) []dns.RR {
+	var records []dns.RR
+	for _, key := range slices.Sorted(maps.Keys(node.Meta)) {
+		text := node.Meta[key]
+		if !strings.HasPrefix(strings.ToLower(key), "rfc1035-") {
+			text = attribute(key, text)
+		}
+		records = append(records, &dns.TXT{Hdr: header(name, dns.TypeTXT, ttl), Txt: chunks(text)})
+	}
+	return records
+}
+
+// attribute writes a pair as RFC 1464 has it, where a backquote takes the meaning
+// from what follows.
+func attribute(key, value string) string {
+	inner := strings.Trim(key, " ")
+	lead := len(key) - len(strings.TrimLeft(key, " "))
+	trail := len(key) - lead - len(inner)
+	quote := strings.NewReplacer("`", "``", "=", "`=")
+	return strings.Repeat("` ", lead) + quote.Replace(inner) + strings.Repeat("` ", trail) +
+		"=" + strings.ReplaceAll(value, "`", "``")
+}
+
+// chunks cuts a text into the strings of at most 255 bytes that a TXT record is
+// made of, escaped as miekg/dns wants them.
+func chunks(text string) []string {
+	const most = 255
+	all := make([]string, 0, 1)
+	for len(text) > most {
+		all = append(all, escape(text[:most]))
+		text = text[most:]
+	}
+	return append(all, escape(text))
+}

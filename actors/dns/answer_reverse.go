@@ -1,0 +1,29 @@
+package dns
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// reverse answers with the node that is at an address, or with the service that
+// is. It returns nil if we know of nobody there.
+func (z *zone) reverse(q *query, addr netip.Addr) *response {
+	if q.view == nil || q.view.LastIndex() == 0 {
+		return &response{rcode: dns.RcodeServerFailure}
+	}
+	name, ok := "", false
+	if node := q.view.NodeAt(addr); node != nil {
+		name, ok = z.nodeName(node.Node, z.domain)
+	} else if svc := q.view.ServiceAt(addr); svc != nil {
+		name, ok = z.serviceName(svc.Service, z.domain)
+	}
+	switch {
+	case !ok:
+		return nil
+	case q.qtype != dns.TypePTR && q.qtype != dns.TypeANY:
+		return z.noData(q)
+	default:
+		return &response{answer: []dns.RR{&dns.PTR{Hdr: header(q.name, dns.TypePTR, 0), Ptr: name}}}
+	}
+}

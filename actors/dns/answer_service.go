@@ -1,0 +1,207 @@
+package dns
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// service answers with the instances of a service that are well, in no order.
+func (z *zone) service(q *query, l lookup) *response {
+	instances := healthy(z.instances(q, l), q.set.OnlyPassing)
+	if len(instances) == 0 {
+		return z.noName(q)
+	}
+	q.shuffle(len(instances), func(i, j int) { instances[i], instances[j] = instances[j], instances[i] })
+	ttl := q.set.serviceTTL(l.name)
+	var r *response
+	if q.qtype == dns.TypeSRV {
+		r = z.srv(q, instances, ttl)
+	} else {
+		r = z.addresses(q, instances, ttl)
+	}
+	if len(r.answer) == 0 {
+		return z.noData(q)
+	}
+	return r
+}
+
+func (z *zone) instances(q *query, l lookup) wire.CheckServiceNodes {
+	var found wire.CheckServiceNodes
+	switch {
+	case l.kind == kindConnect:
+		_, found = q.view.CheckConnectServiceNodes(nil, l.name)
+	case l.tag != "":
+		_, found = q.view.CheckServiceTagNodes(nil, l.name, []string{l.tag})
+	default:
+		_, found = q.view.CheckServiceNodes(nil, l.name)
+	}
+	return found
+}
+
+// healthy returns the instances that have no critical check, and with onlyPassing
+// none that warns either.
+func healthy(all wire.CheckServiceNodes, onlyPassing bool) []*wire.CheckServiceNode {
+	well := make([]*wire.CheckServiceNode, 0, len(all))
+instances:
+	for i := range all {
+		for _, check := range all[i].Checks {
+			if check.Status == wire.HealthCritical || onlyPassing && check.Status != wire.HealthPassing {
+				continue instances
+			}
+		}
+		well = append(well, &all[i])
+	}
+	return well
+}
+
+// addresses answers with the addresses of instances, each once; with one CNAME, if
+// none of them has an address.
+func (z *zone) addresses(q *query, instances []*wire.CheckServiceNode, ttl uint32) *response {
+	r := &response{answer: make([]dns.RR, 0, len(instances))}
+	seen := make(map[netip.Addr]struct{}, len(instances))
+	host := ""
+	for _, inst := range instances {
+		at := instanceAt(q, inst)
+		addr, ok := parseAddr(at)
+		if !ok && host == "" {
+			host = at
+		}
+		if _, dup := seen[addr]; !ok || dup || !wants(q.qtype, addr) {
+			continue
+		}
+		seen[addr] = struct{}{}
+		r.answer = append(r.answer, addressRecord(q.name, addr, ttl))
+		if len(r.answer) == q.set.ARecordLimit {
+			break
+		}
+	}
+	if len(r.answer) == 0 {
+		r.answer = z.cname(q, host, ttl)
+	}
+	return r
+}
+
+// instanceAt returns where an instance is found: at its own address, else at its
+// node's. A service whose address is the very name that was asked for is at its
+// node, too; it would lead nowhere.
+func instanceAt(q *query, inst *wire.CheckServiceNode) string {
+	at := serviceAt(q.qtype, inst.Service)
+	if at == "" || strings.EqualFold(dns.Fqdn(at), q.name) {
+		return nodeAt(q.qtype, inst.Node)
+	}
+	return at
+}
+
+// serviceAt returns the address of a service, of the version of IP that a question
+// of that type asks for if it has one. It is empty if it is the node's.
+func serviceAt(qtype uint16, s *wire.NodeService) string {
+	tagged := ""
+	switch qtype {
+	case dns.TypeA:
+		tagged = s.TaggedAddresses[wire.TaggedAddressLANIPv4].Address
+	case dns.TypeAAAA:
+		tagged = s.TaggedAddresses[wire.TaggedAddressLANIPv6].Address
+	}
+	if tagged != "" {
+		return tagged
+	}
+	return s.Address
+}
+
+// srvKey tells the SRV records of instances apart.
+type srvKey struct {
+	node, address string
+	port          int
+}
+
+// srv answers with the host and the port of each instance, and the hosts'
+// addresses beside. The metadata of nodes comes once for each instance, as
+// Consul's does.
+func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *response {
+	n := len(instances)
+	r := &response{answer: make([]dns.RR, 0, n), extra: make([]dns.RR, 0, n), upTo: make([]int, 0, n)}
+	seen := make(map[srvKey]struct{}, n)
+	hosts := make(map[string]struct{}, n)
+	for _, inst := range instances {
+		key := srvKey{inst.Node.Node, inst.Service.Address, inst.Service.Port}
+		if _, dup := seen[key]; dup {
+			continue
+		}
+		seen[key] = struct{}{}
+		target, addr := z.target(q, inst)
+		if target == "" {
+			continue
+		}
+		r.answer = append(r.answer, &dns.SRV{
+			Hdr:      header(q.name, dns.TypeSRV, ttl),
+			Priority: 1,
+			Weight:   weight(inst),
+			Port:     port(inst.Service.Port),
+			Target:   target,
+		})
+		if _, dup := hosts[target]; !dup {
+			hosts[target] = struct{}{}
+			if addr.IsValid() {
+				r.extra = append(r.extra, addressRecord(target, addr, ttl))
+			} else {
+				r.extra = append(r.extra, z.chase(q, target, ttl)...)
+			}
+		}
+		r.upTo = append(r.upTo, len(r.extra))
+		if name, ok := z.nodeName(inst.Node.Node, q.domain); ok && q.set.NodeMetaTXT {
+			r.meta = append(r.meta, metaRecords(name, inst.Node, ttl)...)
+		}
+	}
+	return r
+}
+
+// target returns the host of an instance as an SRV record names it, and its
+// address unless it is to be looked up. The host is the node, or a name that
+// spells the address if that is the service's own, or if DNS cannot carry the
+// node's name. It is empty if the instance is nowhere.
+func (z *zone) target(q *query, inst *wire.CheckServiceNode) (string, netip.Addr) {
+	at := instanceAt(q, inst)
+	addr, ok := parseAddr(at)
+	if !ok {
+		name, _ := domainName(at)
+		if _, valid := dns.IsDomainName(name); !valid {
+			return "", netip.Addr{}
+		}
+		return name, netip.Addr{}
+	}
+	if inst.Service.Address == "" || at != inst.Service.Address {
+		if name, ok := z.nodeName(inst.Node.Node, q.domain); ok {
+			return name, addr
+		}
+	}
+	return z.addrName(addr, q.domain), addr
+}
+
+// weight is the weight of an instance by the worst of its checks.
+func weight(inst *wire.CheckServiceNode) uint16 {
+	w := wire.Weights{Passing: 1, Warning: 1}
+	if inst.Service.Weights != nil {
+		w = *inst.Service.Weights
+	}
+	for _, check := range inst.Checks {
+		if check.Status == wire.HealthWarning {
+			return clamp(w.Warning)
+		}
+	}
+	return clamp(w.Passing)
+}
+
+func clamp(n int) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) }
+
+// port is a port as an SRV record has it: 0 for none, and for what is no port.
+func port(n int) uint16 {
+	if n < 0 || n > math.MaxUint16 {
+		return 0
+	}
+	return uint16(n)
+}

@@ -1,0 +1,229 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-metrics"
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// udpBuffer is how much of a packet is read, in bytes. No query is longer.
+const udpBuffer = 4096
+
+// server has the sockets of one life of the actor, with a goroutine of miekg/dns
+// on each, and one for each query. Its methods are the actor's unless they say
+// otherwise.
+type server struct {
+	cfg      Config
+	log      *zap.Logger
+	zone     *zone
+	settings *messages.Published[settings]
+	others   *recursors
+	root     *actor.RootContext
+	self     *actor.PID
+
+	ctx    context.Context // ends with the server, and with it what waits for recursors
+	end    context.CancelFunc
+	flight atomic.Int64 // queries in flight
+
+	sockets []socket
+	servers []*dns.Server
+}
+
+func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], root *actor.RootContext, self *actor.PID) *server {
+	s := &server{
+		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
+		others: newRecursors(log, cfg.Limits.Recursions), root: root, self: self,
+	}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// serve answers at the sockets, which it owns.
+func (s *server) serve(sockets []socket) {
+	s.sockets = sockets
+	slots := make(chan struct{}, s.cfg.Limits.TCPConns)
+	for _, at := range sockets {
+		s.start(&dns.Server{PacketConn: at.udp, UDPSize: udpBuffer}, "UDP "+at.addr().String())
+		s.start(&dns.Server{
+			Listener:      &limited{Listener: at.tcp, end: s.ctx.Done(), slots: slots, timeout: s.cfg.Limits.WriteTimeout, full: s.tooMany},
+			ReadTimeout:   s.cfg.Limits.ReadTimeout,
+			IdleTimeout:   func() time.Duration { return s.cfg.Limits.IdleTimeout },
+			MaxTCPQueries: s.cfg.Limits.TCPQueries,
+		}, "TCP "+at.addr().String())
+	}
+}
+
+func (s *server) start(srv *dns.Server, what string) {
+	srv.Handler = s
+	srv.MsgInvalidFunc = s.invalid
+	s.servers = append(s.servers, srv)
+	go func() {
+		err := srv.ActivateAndServe()
+		s.root.Send(s.self, &ended{server: s, what: what, err: err})
+	}()
+}
+
+// drain waits until the queries in flight are answered, but no longer than the
+// budget allows, and completes the report. It is a goroutine.
+func (s *server) drain(report *drained, budget time.Duration) {
+	ctx, cancel := context.WithTimeout(s.ctx, budget-budget/10) // the report must not come too late
+	defer cancel()
+	report.begun = s.flight.Load()
+	s.shutdown(ctx)
+	report.left = s.flight.Load()
+	s.root.Send(s.self, report)
+}
+
+// close closes everything and waits for nothing.
+func (s *server) close() {
+	s.end()
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.shutdown(now)
+}
+
+// shutdown ends the listeners and waits for their goroutines until ctx ends.
+func (s *server) shutdown(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, srv := range s.servers {
+		all.Go(func() {
+			// One that has not begun to listen cannot be shut down; without its
+			// socket it will not begin either.
+			_ = srv.ShutdownContext(ctx)
+		})
+	}
+	all.Wait()
+	for _, at := range s.sockets {
+		at.close()
+	}
+}
+
+// The methods below run on the goroutines of queries.
+
+// ServeDNS implements dns.Handler. A panic costs the query its answer.
+func (s *server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
+	s.flight.Add(1)
+	defer s.flight.Add(-1)
+	defer s.contain(w, req)
+	_, tcp := w.RemoteAddr().(*net.TCPAddr)
+	s.write(w, req, s.respond(req, tcp))
+}
+
+func (s *server) contain(w dns.ResponseWriter, req *dns.Msg) {
+	if p := recover(); p != nil {
+		metrics.IncrCounter([]string{Name, "panics"}, 1)
+		s.log.Error("a query made the listener panic", zap.Any("panic", p),
+			zap.Strings("question", questions(req)), zap.ByteString("stack", debug.Stack()))
+		s.fail(w, req)
+	}
+}
+
+func (s *server) fail(w dns.ResponseWriter, req *dns.Msg) {
+	_ = w.WriteMsg(new(dns.Msg).SetRcode(req, dns.RcodeServerFailure))
+}
+
+// write sends an answer. One that cannot be packed has been put together wrongly.
+func (s *server) write(w dns.ResponseWriter, req, m *dns.Msg) {
+	raw, err := m.Pack()
+	if err != nil {
+		s.log.Error("an answer cannot be packed", zap.Strings("question", questions(req)), zap.Error(err))
+		s.fail(w, req)
+		return
+	}
+	if _, err := w.Write(raw); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Debug("an answer did not reach its client", zap.Stringer("client", w.RemoteAddr()), zap.Error(err))
+	}
+}
+
+// respond returns the answer to a query.
+func (s *server) respond(req *dns.Msg, tcp bool) *dns.Msg {
+	set := s.settings.Load()
+	if m := refuse(req); m != nil {
+		return m
+	}
+	m := newReply(req, set)
+	q := s.query(req, set)
+	var r *response
+	if labels, domain, ok := s.zone.domains.find(q.name); ok {
+		q.domain = domain
+		r = s.zone.answer(q, labels)
+	} else if addr, ok := parseReverse(q.name); ok {
+		r = s.zone.reverse(q, addr)
+	}
+	switch {
+	case r != nil:
+	case len(set.Recursors) > 0:
+		return s.forward(req, set, tcp)
+	case dns.IsSubDomain("arpa.", q.name):
+		r = s.zone.noName(q)
+	default:
+		return new(dns.Msg).SetRcode(req, dns.RcodeRefused)
+	}
+	finish(m, req, r, limits(req, set, tcp), set)
+	return m
+}
+
+// query is what the answer to req depends on.
+func (s *server) query(req *dns.Msg, set *settings) *query {
+	q := &query{
+		name: req.Question[0].Name, qtype: req.Question[0].Qtype, domain: s.zone.domain,
+		edns: req.IsEdns0() != nil,
+		view: s.cfg.View(), set: set, now: time.Now(), shuffle: rand.Shuffle,
+	}
+	if len(set.Recursors) > 0 {
+		q.outside = s.outside(q.qtype, set)
+	}
+	return q
+}
+
+// forward answers with what the recursors say.
+func (s *server) forward(req *dns.Msg, set *settings, tcp bool) *dns.Msg {
+	answer := s.others.forward(s.ctx, req, set, tcp)
+	if answer == nil {
+		m := newReply(req, set)
+		m.Authoritative = false
+		m.Rcode = dns.RcodeServerFailure
+		return m
+	}
+	passOn(answer, limits(req, set, tcp), set)
+	return answer
+}
+
+// maxOutside is how many names recursors are asked for to answer one query.
+const maxOutside = 5
+
+// outside returns what finds address records outside of the zone, a few times.
+func (s *server) outside(qtype uint16, set *settings) func(string) []dns.RR {
+	if qtype != dns.TypeAAAA {
+		qtype = dns.TypeA
+	}
+	asked := 0
+	return func(name string) []dns.RR {
+		if asked++; asked > maxOutside {
+			return nil
+		}
+		return s.others.resolve(s.ctx, name, qtype, set)
+	}
+}
+
+func (s *server) invalid(_ []byte, err error) {
+	metrics.IncrCounter([]string{Name, "invalid"}, 1)
+	s.log.Debug("a packet is no DNS message", zap.Error(err))
+}
+
+func (s *server) tooMany() {
+	metrics.IncrCounter([]string{Name, "connections_refused"}, 1)
+	s.log.Debug("too many DNS connections; a new one is closed", zap.Int("limit", s.cfg.Limits.TCPConns))
+}

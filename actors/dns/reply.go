@@ -1,0 +1,84 @@
+package dns
+
+import (
+	"github.com/miekg/dns"
+)
+
+// refuse answers a query that is not one we can read, and returns nil if it is.
+func refuse(req *dns.Msg) *dns.Msg {
+	switch {
+	case req.Opcode != dns.OpcodeQuery:
+		return new(dns.Msg).SetRcode(req, dns.RcodeNotImplemented)
+	case len(req.Question) != 1: // a packet may end behind its header
+		return new(dns.Msg).SetRcodeFormatError(req)
+	case req.Question[0].Qclass != dns.ClassINET && req.Question[0].Qclass != dns.ClassANY:
+		return new(dns.Msg).SetRcode(req, dns.RcodeRefused)
+	}
+	if opt := req.IsEdns0(); opt != nil && opt.Version() != 0 {
+		m := new(dns.Msg).SetRcode(req, dns.RcodeBadVers)
+		m.SetEdns0(opt.UDPSize(), false)
+		return m
+	}
+	return nil
+}
+
+// newReply returns an answer to req without its records: the header, the question,
+// and what EDNS has to say.
+func newReply(req *dns.Msg, set *settings) *dns.Msg {
+	m := new(dns.Msg).SetReply(req)
+	m.Compress = !set.DisableCompress
+	m.Authoritative = true
+	m.RecursionAvailable = len(set.Recursors) > 0
+	if opt := req.IsEdns0(); opt != nil {
+		m.Extra = []dns.RR{echo(opt)}
+	}
+	return m
+}
+
+// echo returns the OPT record of an answer: the client's size, and its subnet with
+// the scope 0, since the answer is the same for everybody (RFC 7871).
+func echo(opt *dns.OPT) *dns.OPT {
+	reply := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+	reply.SetUDPSize(opt.UDPSize())
+	for _, o := range opt.Option {
+		if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
+			same := *subnet
+			same.SourceScope = 0
+			reply.Option = append(reply.Option, &same)
+			break
+		}
+	}
+	return reply
+}
+
+// finish puts a response into the answer to req, as much of it as fits. Without
+// enable_truncate an answer does not say that records are missing, unless all are.
+func finish(m, req *dns.Msg, r *response, b bounds, set *settings) {
+	m.Rcode = r.rcode
+	trimmed := r.fill(m, b)
+	m.Truncated = trimmed && (set.EnableTruncate || len(m.Answer) == 0)
+}
+
+// passOn makes a recursor's answer ours: compressed as ours are, no larger than
+// the client takes.
+func passOn(m *dns.Msg, b bounds, set *settings) {
+	m.Compress = !set.DisableCompress
+	if m.Len() <= b.size {
+		return
+	}
+	r := &response{rcode: m.Rcode, answer: m.Answer, ns: m.Ns}
+	opt := m.IsEdns0()
+	m.Extra = nil
+	if opt != nil {
+		m.Extra = []dns.RR{opt}
+	}
+	m.Truncated = r.fill(m, bounds{size: b.size}) || m.Truncated
+}
+
+func questions(req *dns.Msg) []string {
+	var all []string
+	for _, q := range req.Question {
+		all = append(all, q.Name+" "+dns.Type(q.Qtype).String())
+	}
+	return all
+}
