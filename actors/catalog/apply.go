@@ -90,7 +90,7 @@ func (e *entry) kvs(req *wire.KVSRequest) (any, error) {
 		case wire.KVUnlock:
 			done, err = tx.KVSUnlock(ent)
 		default:
-			err = fmt.Errorf("Invalid KVS operation '%s'", req.Op) //nolint:revive,staticcheck // Consul's text
+			err = fmt.Errorf("Invalid KVS operation '%s'", req.Op)
 		}
 		return err
 	})
@@ -107,7 +107,7 @@ func (e *entry) session(req *wire.SessionRequest) (any, error) {
 			tx.SessionDestroy(sess.ID)
 			return nil
 		default:
-			return fmt.Errorf("Invalid session operation '%s'", req.Op) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Invalid session operation '%s'", req.Op)
 		}
 	})
 	if req.Op == wire.SessionDestroy {
@@ -119,7 +119,7 @@ func (e *entry) session(req *wire.SessionRequest) (any, error) {
 func (e *entry) tombstone(req *wire.TombstoneRequest) (any, error) {
 	return nil, e.update(func(tx *state.Tx) error {
 		if req.Op != wire.TombstoneReap {
-			return fmt.Errorf("Invalid Tombstone operation '%s'", req.Op) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Invalid Tombstone operation '%s'", req.Op)
 		}
 		tx.ReapTombstones(req.ReapIndex)
 		return nil

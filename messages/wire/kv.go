@@ -60,7 +60,7 @@ func (r *KeyRequest) RequestDatacenter() string { return r.Datacenter }
 type KeyListRequest struct {
 	Datacenter string
 	Prefix     string
-	Seperator  string //nolint:misspell // the name is the protocol
+	Seperator  string
 	QueryOptions
 }
 

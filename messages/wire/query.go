@@ -144,7 +144,7 @@ type QuerySource struct {
 	Segment       string
 	Node          string
 	NodePartition string `json:",omitempty"`
-	Ip            string //nolint:revive,staticcheck // the name is the protocol
+	Ip            string
 }
 
 // DCSpecificRequest asks for something of a whole datacenter.

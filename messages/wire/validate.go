@@ -34,12 +34,12 @@ func ValidateServiceMeta(kind ServiceKind, meta map[string]string) error {
 
 func validateMeta(meta map[string]string, reserved func(key string) bool) error {
 	if len(meta) > metaMaxPairs {
-		return fmt.Errorf("Node metadata cannot contain more than %d key/value pairs", metaMaxPairs) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Node metadata cannot contain more than %d key/value pairs", metaMaxPairs)
 	}
 	for _, k := range slices.Sorted(maps.Keys(meta)) { // the same fault every time
 		v := meta[k]
 		if why := metaPairFault(k, v, reserved); why != "" {
-			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): %s", k, v, why) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): %s", k, v, why)
 		}
 	}
 	return nil
@@ -82,11 +82,11 @@ func ValidateWeights(w *Weights) error {
 	case w == nil:
 		return nil
 	case w.Passing < 1:
-		return fmt.Errorf("Passing must be greater than 0") //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Passing must be greater than 0")
 	case w.Warning < 0:
-		return fmt.Errorf("Warning must be greater or equal than 0") //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Warning must be greater or equal than 0")
 	case w.Passing > 65535 || w.Warning > 65535:
-		return fmt.Errorf("DNS Weight must be between 0 and 65535") //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("DNS Weight must be between 0 and 65535")
 	default:
 		return nil
 	}

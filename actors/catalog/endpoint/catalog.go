@@ -10,8 +10,8 @@ import (
 
 // Errors of requests that lack something. Clients match the texts.
 var (
-	errNoNode        = errors.New("Must provide node")         //nolint:revive,staticcheck // Consul's text
-	errNoServiceName = errors.New("Must provide service name") //nolint:revive,staticcheck // Consul's text
+	errNoNode        = errors.New("Must provide node")
+	errNoServiceName = errors.New("Must provide service name")
 )
 
 // ListNodes lists the nodes of the catalog.

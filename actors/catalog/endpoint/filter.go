@@ -11,7 +11,7 @@ import (
 // parsing one may take. Nesting cannot exceed the length.
 const (
 	MaxFilterLength = 8 << 10
-	maxFilterSteps  = 1 << 20
+	maxFilterSteps  = 1 << 18
 )
 
 // filter is a go-bexpr expression about values of type T. A nil filter matches
@@ -32,7 +32,7 @@ func compile[T any](expression string) (*filter[T], error) {
 	}
 	test, err := compileFor(expression, reflect.TypeFor[T]())
 	if err != nil {
-		return nil, fmt.Errorf("Failed to create boolean expression evaluator: %w", err) //nolint:revive,staticcheck // Consul's text
+		return nil, fmt.Errorf("Failed to create boolean expression evaluator: %w", err)
 	}
 	return &filter[T]{test}, nil
 }

@@ -77,7 +77,7 @@ func selectorWalk(sel grammar.Selector, path []string, t reflect.Type) (walk, re
 			return false
 		}, end, err
 	}
-	return nil, nil, fmt.Errorf("Selector %q is not valid", sel) //nolint:revive,staticcheck // Consul's text
+	return nil, nil, fmt.Errorf("Selector %q is not valid", sel)
 }
 
 // compileOperator returns the test of an operator for values of type t.
@@ -113,7 +113,7 @@ func compileOperator(e *grammar.MatchExpression, t reflect.Type) (func(reflect.V
 		return nil, err
 	}
 	if test == nil {
-		return nil, fmt.Errorf("Invalid match operator %q for selector %q", e.Operator, e.Selector) //nolint:revive,staticcheck // Consul's text
+		return nil, fmt.Errorf("Invalid match operator %q for selector %q", e.Operator, e.Selector)
 	}
 	switch e.Operator {
 	case grammar.MatchNotEqual, grammar.MatchNotIn, grammar.MatchNotContains,
@@ -129,7 +129,7 @@ func compileOperator(e *grammar.MatchExpression, t reflect.Type) (func(reflect.V
 func compileEqual(e *grammar.MatchExpression, t reflect.Type) (func(reflect.Value) bool, error) {
 	raw := e.Value.Raw
 	fail := func(err error) (func(reflect.Value) bool, error) {
-		return nil, fmt.Errorf("Failed to coerce value %q for selector %q: %w", raw, e.Selector, err) //nolint:revive,staticcheck // Consul's text
+		return nil, fmt.Errorf("Failed to coerce value %q for selector %q: %w", raw, e.Selector, err)
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -55,7 +55,7 @@ var ServiceChecks = Read[wire.ServiceSpecificRequest, wire.IndexedHealthChecks]{
 
 func serviceChecks(env *Env, args *wire.ServiceSpecificRequest, reply *wire.IndexedHealthChecks) error {
 	if args.TagFilter {
-		return errors.New("Tag filtering is not supported") //nolint:revive,staticcheck // Consul's text
+		return errors.New("Tag filtering is not supported")
 	}
 	err := answerChecks(env, args.Filter, reply, func() (uint64, wire.HealthChecks) {
 		return env.View.ServiceChecks(env.Watch, args.ServiceName, args.NodeMetaFilters)

@@ -60,7 +60,7 @@ func prepareKV(env *Env, args *wire.KVSRequest, reply *bool) (bool, error) {
 // its holder may not have noticed.
 func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) (bool, error) {
 	if e.Key == "" && op != wire.KVDeleteTree {
-		return false, errors.New("Must provide key") //nolint:revive,staticcheck // Consul's text
+		return false, errors.New("Must provide key")
 	}
 	var allows func(Authorizer) bool
 	switch op {

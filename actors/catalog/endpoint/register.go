@@ -36,7 +36,7 @@ func prepareRegister(env *Env, args *wire.RegisterRequest, _ *struct{}) (bool, e
 		}
 		prepareCheck(args.Node, check)
 		if !strings.EqualFold(check.Node, args.Node) {
-			return false, fmt.Errorf("Node '%s' for check '%s' doesn't match register request node '%s'", //nolint:revive,staticcheck // Consul's text
+			return false, fmt.Errorf("Node '%s' for check '%s' doesn't match register request node '%s'",
 				check.Node, check.CheckID, args.Node)
 		}
 	}
@@ -54,7 +54,7 @@ func checkNode(args *wire.RegisterRequest) error {
 		return err
 	}
 	if args.Address == "" && !args.SkipNodeUpdate {
-		return errors.New("Must provide address if SkipNodeUpdate is not set") //nolint:revive,staticcheck // Consul's text
+		return errors.New("Must provide address if SkipNodeUpdate is not set")
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func checkNodeID(id string) error {
 		return nil
 	}
 	if _, err := uuid.ParseUUID(id); err != nil {
-		return fmt.Errorf("Bad node ID: %w", err) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Bad node ID: %w", err)
 	}
 	return nil
 }
@@ -77,10 +77,10 @@ func prepareService(s *wire.NodeService) error {
 		s.ID = s.Service
 	}
 	if s.ID != "" && s.Service == "" {
-		return errors.New("Must provide service name (Service.Service) when service ID is provided") //nolint:revive,staticcheck // Consul's text
+		return errors.New("Must provide service name (Service.Service) when service ID is provided")
 	}
 	if addr, err := netip.ParseAddr(s.Address); err == nil && addr.IsUnspecified() {
-		return errors.New("Invalid service address") //nolint:revive,staticcheck // Consul's text
+		return errors.New("Invalid service address")
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func mayRegister(env *Env, args *wire.RegisterRequest) error {
 			}
 		case args.Service != nil && args.Service.ID == check.ServiceID:
 		case ofNode(check.ServiceID) == nil:
-			return fmt.Errorf("Unknown service ID '%s' for check ID '%s'", check.ServiceID, check.CheckID) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Unknown service ID '%s' for check ID '%s'", check.ServiceID, check.CheckID)
 		default:
 			if err := mayWrite(ofNode(check.ServiceID)); err != nil {
 				return err
@@ -180,13 +180,13 @@ func mayDeregister(env *Env, args *wire.DeregisterRequest) error {
 	case args.ServiceID != "":
 		_, s := env.View.NodeService(nil, args.Node, args.ServiceID)
 		if s == nil {
-			return fmt.Errorf("Unknown service ID '%s'", args.ServiceID) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Unknown service ID '%s'", args.ServiceID)
 		}
 		service = s.Service
 	case args.CheckID != "":
 		_, c := env.View.NodeCheck(nil, args.Node, args.CheckID)
 		if c == nil {
-			return fmt.Errorf("Unknown check ID '%s'", args.CheckID) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Unknown check ID '%s'", args.CheckID)
 		}
 		service = c.ServiceName
 	}

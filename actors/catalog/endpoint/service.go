@@ -10,12 +10,12 @@ import (
 
 // The faults that ValidateService finds. Clients match the texts.
 var (
-	errNoDestination       = errors.New("Proxy.DestinationServiceName must be non-empty for Connect proxy services")      //nolint:revive,staticcheck // Consul's text
-	errWildcardDestination = errors.New("Proxy.DestinationServiceName must not be a wildcard for Connect proxy services") //nolint:revive,staticcheck // Consul's text
-	errNativeProxy         = errors.New("A Proxy cannot also be Connect Native, only typical services")                   //nolint:revive,staticcheck // Consul's text
-	errNativePort          = errors.New("Port or SocketPath must be set for a Connect native service.")                   //nolint:revive,staticcheck // Consul's text
-	errSidecarID           = errors.New("A SidecarService cannot specify an ID as this is managed by the agent")          //nolint:revive,staticcheck // Consul's text
-	errNestedSidecar       = errors.New("A SidecarService cannot have a nested SidecarService")                           //nolint:revive,staticcheck // Consul's text
+	errNoDestination       = errors.New("Proxy.DestinationServiceName must be non-empty for Connect proxy services")
+	errWildcardDestination = errors.New("Proxy.DestinationServiceName must not be a wildcard for Connect proxy services")
+	errNativeProxy         = errors.New("A Proxy cannot also be Connect Native, only typical services")
+	errNativePort          = errors.New("Port or SocketPath must be set for a Connect native service.")
+	errSidecarID           = errors.New("A SidecarService cannot specify an ID as this is managed by the agent")
+	errNestedSidecar       = errors.New("A SidecarService cannot have a nested SidecarService")
 )
 
 // ValidateService checks what a service says about proxies and gateways. Agents
@@ -46,7 +46,7 @@ func ValidateService(s *wire.NodeService) error {
 func proxyFaults(s *wire.NodeService) []error {
 	var errs []error
 	if s.Port == 0 && s.SocketPath == "" {
-		errs = append(errs, fmt.Errorf("Port or SocketPath must be set for a %s", s.Kind)) //nolint:revive,staticcheck // Consul's text
+		errs = append(errs, fmt.Errorf("Port or SocketPath must be set for a %s", s.Kind))
 	}
 	switch strings.TrimSpace(s.Proxy.DestinationServiceName) {
 	case "":
@@ -87,10 +87,10 @@ func upstreamFault(u *wire.Upstream) error {
 func gatewayFaults(s *wire.NodeService) []error {
 	var errs []error
 	if s.Port == 0 && s.Kind != wire.ServiceKindIngressGateway && s.Kind != wire.ServiceKindAPIGateway {
-		errs = append(errs, fmt.Errorf("Port must be non-zero for a %s", s.Kind)) //nolint:revive,staticcheck // Consul's text
+		errs = append(errs, fmt.Errorf("Port must be non-zero for a %s", s.Kind))
 	}
 	if s.Connect.SidecarService != nil {
-		errs = append(errs, fmt.Errorf("A %s cannot have a sidecar service defined", s.Kind)) //nolint:revive,staticcheck // Consul's text
+		errs = append(errs, fmt.Errorf("A %s cannot have a sidecar service defined", s.Kind))
 	}
 	for _, has := range []struct {
 		what string
@@ -104,7 +104,7 @@ func gatewayFaults(s *wire.NodeService) []error {
 		{"Upstreams", len(s.Proxy.Upstreams) != 0},
 	} {
 		if has.set {
-			errs = append(errs, fmt.Errorf("The Proxy.%s configuration is invalid for a %s", has.what, s.Kind)) //nolint:revive,staticcheck // Consul's text
+			errs = append(errs, fmt.Errorf("The Proxy.%s configuration is invalid for a %s", has.what, s.Kind))
 		}
 	}
 	return errs
@@ -116,11 +116,11 @@ func joinFaults(errs []error) error {
 	case 0:
 		return nil
 	case 1:
-		return fmt.Errorf("1 error occurred:\n\t* %w\n\n", errs[0]) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("1 error occurred:\n\t* %w\n\n", errs[0])
 	}
 	var list strings.Builder
 	for _, err := range errs {
 		fmt.Fprintf(&list, "\t* %v\n", err)
 	}
-	return fmt.Errorf("%d errors occurred:\n%s\n", len(errs), list.String()) //nolint:revive,staticcheck // Consul's text
+	return fmt.Errorf("%d errors occurred:\n%s\n", len(errs), list.String())
 }

@@ -76,9 +76,9 @@ func prepareSession(env *Env, args *wire.SessionRequest, _ *string) (bool, error
 	sess := &args.Session
 	switch {
 	case sess.ID == "" && args.Op == wire.SessionDestroy:
-		return false, errors.New("Must provide ID") //nolint:revive,staticcheck // Consul's text
+		return false, errors.New("Must provide ID")
 	case sess.Node == "" && args.Op == wire.SessionCreate:
-		return false, errors.New("Must provide Node") //nolint:revive,staticcheck // Consul's text
+		return false, errors.New("Must provide Node")
 	}
 	switch args.Op {
 	case wire.SessionDestroy:
@@ -93,7 +93,7 @@ func prepareSession(env *Env, args *wire.SessionRequest, _ *string) (bool, error
 			return false, err
 		}
 	default:
-		return false, fmt.Errorf("Invalid session operation %q", args.Op) //nolint:revive,staticcheck // Consul's text
+		return false, fmt.Errorf("Invalid session operation %q", args.Op)
 	}
 	if err := checkSession(env, sess); err != nil {
 		return false, err
@@ -109,17 +109,17 @@ func checkSession(env *Env, sess *wire.Session) error {
 		sess.Behavior = wire.SessionKeysRelease
 	case wire.SessionKeysRelease, wire.SessionKeysDelete:
 	default:
-		return fmt.Errorf("Invalid Behavior setting '%s'", sess.Behavior) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Invalid Behavior setting '%s'", sess.Behavior)
 	}
 	if sess.TTL == "" {
 		return nil
 	}
 	ttl, err := time.ParseDuration(sess.TTL)
 	if err != nil {
-		return fmt.Errorf("Session TTL '%s' invalid: %w", sess.TTL, err) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Session TTL '%s' invalid: %w", sess.TTL, err)
 	}
 	if least := env.sessionTTLMin(); ttl != 0 && (ttl < least || ttl > wire.SessionTTLMax) {
-		return fmt.Errorf("Invalid Session TTL '%d', must be between [%v=%v]", ttl, least, wire.SessionTTLMax) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Invalid Session TTL '%d', must be between [%v=%v]", ttl, least, wire.SessionTTLMax)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (tx *Tx) claimName(node *wire.Node) (*wire.Node, error) {
 	if known == nil {
 		// A holder without an ID is given one.
 		if holder != nil && holder.ID != "" && tx.reserves(holder, node) {
-			return nil, fmt.Errorf("Error while renaming Node ID: %q: %w", node.ID, reserved(node, holder)) //nolint:revive,staticcheck // Consul's text
+			return nil, fmt.Errorf("Error while renaming Node ID: %q: %w", node.ID, reserved(node, holder))
 		}
 		return holder, nil
 	}
@@ -98,7 +98,7 @@ func (tx *Tx) claimName(node *wire.Node) (*wire.Node, error) {
 		return known, nil
 	}
 	if holder != nil && tx.reserves(holder, node) {
-		return nil, fmt.Errorf("Error while renaming Node ID: %q (%s): %w", node.ID, node.Address, reserved(node, holder)) //nolint:revive,staticcheck // Consul's text
+		return nil, fmt.Errorf("Error while renaming Node ID: %q (%s): %w", node.ID, node.Address, reserved(node, holder))
 	}
 	tx.DeleteNode(known.Node)
 	return known, nil
@@ -116,7 +116,7 @@ func (tx *Tx) reserves(holder, node *wire.Node) bool {
 }
 
 func reserved(node, holder *wire.Node) error {
-	return fmt.Errorf("Node name %s is reserved by node %s with name %s (%s)", //nolint:revive,staticcheck // Consul's text
+	return fmt.Errorf("Node name %s is reserved by node %s with name %s (%s)",
 		node.Node, holder.ID, holder.Node, holder.Address)
 }
 

@@ -24,7 +24,7 @@ func (tx *Tx) EnsureService(node string, svc *wire.NodeService) error {
 		return err
 	}
 	if err := wire.ValidateServiceMeta(svc.Kind, svc.Meta); err != nil {
-		return fmt.Errorf("Invalid Service Meta for node %s and serviceID %s: %w", node, svc.ID, err) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Invalid Service Meta for node %s and serviceID %s: %w", node, svc.ID, err)
 	}
 	owner := tx.node(node)
 	if owner == nil {

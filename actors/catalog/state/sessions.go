@@ -21,7 +21,7 @@ func (tx *Tx) SessionCreate(s *wire.Session) error {
 		sess.Behavior = wire.SessionKeysRelease
 	case wire.SessionKeysRelease, wire.SessionKeysDelete:
 	default:
-		return fmt.Errorf("Invalid session behavior: %s", sess.Behavior) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("Invalid session behavior: %s", sess.Behavior)
 	}
 	if tx.node(sess.Node) == nil {
 		return ErrMissingNode
@@ -29,10 +29,10 @@ func (tx *Tx) SessionCreate(s *wire.Session) error {
 	for _, id := range sess.CheckIDs() {
 		check := first[wire.HealthCheck](tx.tx, tableChecks, byID, sess.Node, id)
 		if check == nil {
-			return fmt.Errorf("Missing check '%s' registration", id) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Missing check '%s' registration", id)
 		}
 		if check.Status == wire.HealthCritical {
-			return fmt.Errorf("Check '%s' is in %s state", id, check.Status) //nolint:revive,staticcheck // Consul's text
+			return fmt.Errorf("Check '%s' is in %s state", id, check.Status)
 		}
 	}
 	sess.CreateIndex, sess.ModifyIndex = tx.idx, tx.idx
