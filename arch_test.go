@@ -28,6 +28,7 @@ var layers = []struct{ dir, may, why string }{
 	{"actors", "messages actors/ask actors/invoke actors/catalog/state actors/catalog/endpoint", "actors know each other by address only"},
 	{"supervisor", "actors messages", "the tree knows the actors"},
 	{"cmd/consul/datadir", "", "a directory is a directory"},
+	{"cmd/consul/agenttest", "", "the kit sees an agent from outside"},
 	{"cmd/consul/config", "messages", "a configuration is values"},
 	{"cmd", "supervisor messages cmd", "a command starts the tree, or speaks to one"},
 }
