@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/raft"
+	"github.com/hashicorp/serf/coordinate"
 
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 func TestSelf(t *testing.T) {
@@ -272,5 +275,34 @@ func TestLeaveRefused(t *testing.T) {
 	}
 	if got := call(s.api(t), "PUT", "/v1/agent/leave", ""); got.Code != http.StatusInternalServerError || got.Body.String() != "the cluster would lose its quorum" {
 		t.Errorf("%d %s", got.Code, got.Body)
+	}
+}
+
+func TestCoordinates(t *testing.T) {
+	s := newStage(t)
+	a := s.api(t)
+	s.self(t, a)
+	entry, err := wire.Encode(wire.CoordinateBatchUpdateType, wire.Coordinates{
+		{Node: nodeName, Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())},
+		{Node: nodeName, Segment: "edge", Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result := s.fsm.Apply(&raft.Log{Index: 1000, Data: entry}); result != nil {
+		t.Fatal(result)
+	}
+	for target, want := range map[string]int{
+		"/v1/coordinate/nodes":                              2,
+		"/v1/coordinate/nodes?segment=edge":                 1,
+		"/v1/coordinate/nodes?segment=":                     1,
+		"/v1/coordinate/node/" + nodeName:                   2,
+		"/v1/coordinate/node/" + nodeName + "?segment=no":   0,
+		"/v1/coordinate/nodes?segment=no":                   0,
+		"/v1/coordinate/node/" + nodeName + "?segment=edge": 1,
+	} {
+		if got := call(a, "GET", target, "").Body.String(); strings.Count(got, `"Node":"n1"`) != want {
+			t.Errorf("%s: %s, want %d", target, got, want)
+		}
 	}
 }

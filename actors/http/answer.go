@@ -10,9 +10,12 @@ import (
 type answer struct {
 	status int         // 0 is 200
 	header http.Header // beside what every answer has
-	bare   bool        // without the headers of a read, which Consul leaves out here
 	meta   *wire.QueryMeta
 	level  string // X-Consul-Effective-Consistency, where Consul tells it
+
+	// unmarked answers of a read do not have its headers, where Consul leaves them
+	// out.
+	unmarked bool
 
 	// The body: one of these, or none.
 	json   any

@@ -160,7 +160,7 @@ func (a *api) handle(r *request, on *verb) (*answer, error) {
 	if err := r.readBody(on.body(a.cfg.Limits)); err != nil {
 		return nil, err
 	}
-	if on.method != http.MethodGet && !on.apart {
+	if on.writes() && !on.apart {
 		if !a.writes.enter() {
 			return nil, tooMany("writes", a.cfg.Limits.MaxWrites)
 		}

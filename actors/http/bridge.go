@@ -25,11 +25,9 @@ func (b bridge) serve(server *http.Server, l net.Listener) {
 // drain waits until the requests in flight are answered, but no longer than the
 // budget allows, and completes the report. Requests that last as long as the agent
 // (streams, and the request to leave itself) are not waited for.
-func (b bridge) drain(server *http.Server, a *api, report *settled, budget time.Duration) {
+func (b bridge) drain(server *http.Server, a *api, idle <-chan struct{}, report *settled, budget time.Duration) {
 	ctx, cancel := context.WithTimeout(a.closing, budget-budget/10) // the report must not come too late
 	defer cancel()
-	var idle <-chan struct{}
-	report.begun, idle = a.flight.settled()
 
 	// It closes idle connections, and those that are busy once they are not. It
 	// would wait for all of them, so nobody waits for it.
@@ -38,7 +36,8 @@ func (b bridge) drain(server *http.Server, a *api, report *settled, budget time.
 	select {
 	case <-idle:
 	case <-ctx.Done():
-		report.left, _ = a.flight.settled()
+		now, _ := a.flight.settled()
+		report.left = min(now, report.begun) // others may have come over connections that were open
 	}
 	b.root.Send(b.self, report)
 }

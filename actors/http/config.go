@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -92,7 +93,8 @@ type Facts struct {
 	DebugConfig map[string]any
 }
 
-// Limits bound what the listener takes on.
+// Limits bound what the listener takes on. What is 0 has its default, but for
+// MaxConnsPerClient.
 type Limits struct {
 	// MaxConnsPerClient is how many connections one IP address may have
 	// (http_max_conns_per_client); 0 is no limit. Reconfigure changes it.
@@ -127,4 +129,15 @@ func DefaultLimits() Limits {
 		KVMaxValueSize:    512 << 10,
 		MaxBodyBytes:      1 << 20,
 	}
+}
+
+func (l *Limits) fillIn() {
+	d := DefaultLimits()
+	l.MaxRequests = cmp.Or(l.MaxRequests, d.MaxRequests)
+	l.MaxWrites = cmp.Or(l.MaxWrites, d.MaxWrites)
+	l.MaxHeaderBytes = cmp.Or(l.MaxHeaderBytes, d.MaxHeaderBytes)
+	l.ReadHeaderTimeout = cmp.Or(l.ReadHeaderTimeout, d.ReadHeaderTimeout)
+	l.BodyTimeout = cmp.Or(l.BodyTimeout, d.BodyTimeout)
+	l.KVMaxValueSize = cmp.Or(l.KVMaxValueSize, d.KVMaxValueSize)
+	l.MaxBodyBytes = cmp.Or(l.MaxBodyBytes, d.MaxBodyBytes)
 }

@@ -25,7 +25,7 @@ var (
 		show: func(r *request, reply *wire.IndexedCoordinates) (*answer, error) {
 			found := inSegment(r, reply.Coordinates)
 			if len(found) == 0 {
-				return &answer{status: http.StatusNotFound, bare: true}, nil
+				return &answer{status: http.StatusNotFound, unmarked: true}, nil
 			}
 			return with(found), nil
 		},

@@ -37,6 +37,7 @@ const Name = "http"
 
 // New returns the producer of an HTTP listener.
 func New(cfg Config) actor.Producer {
+	cfg.Limits.fillIn()
 	l := &life{}
 	l.settings.Publish(&messages.HTTPConfig{
 		ResponseHeaders:   cfg.ResponseHeaders,
@@ -156,9 +157,10 @@ func (a *httpActor) drain(ctx actor.Context, msg *messages.Drain) {
 	for _, l := range a.listeners {
 		l.Close()
 	}
+	begun, idle := a.api.flight.settled() // before those who wait are sent home
 	a.api.wake()
 	b := bridge{root: ctx.ActorSystem().Root, self: ctx.Self()}
-	go b.drain(a.server, a.api, &settled{step: msg.Step, asker: ctx.Sender()}, msg.Budget)
+	go b.drain(a.server, a.api, idle, &settled{step: msg.Step, asker: ctx.Sender(), begun: begun}, msg.Budget)
 }
 
 // done is the report of a drain.

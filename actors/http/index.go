@@ -18,20 +18,18 @@ func robots(*request) (*answer, error) {
 // pprofRoutes are the profiles of the process. They are routes like any other, so
 // the mux that net/http/pprof fills at its start is never served.
 func pprofRoutes(enabled bool) []route {
-	at := func(path string, h http.HandlerFunc, methods ...string) route {
-		line := route{path: path, bare: true}
-		for _, m := range methods {
-			line.on = append(line.on, verb{method: m, apart: true, handle: profile(enabled, h)})
-		}
-		return line
+	serving := func(h http.HandlerFunc) handler { return profile(enabled, h) }
+	all := []route{
+		at("/debug/pprof/", lasting(get(serving(pprof.Index)))),
+		at("/debug/pprof/cmdline", lasting(get(serving(pprof.Cmdline)))),
+		at("/debug/pprof/profile", lasting(get(serving(pprof.Profile)))),
+		at("/debug/pprof/symbol", lasting(get(serving(pprof.Symbol))), lasting(post(serving(pprof.Symbol)))),
+		at("/debug/pprof/trace", lasting(get(serving(pprof.Trace)))),
 	}
-	return []route{
-		at("/debug/pprof/", pprof.Index, http.MethodGet),
-		at("/debug/pprof/cmdline", pprof.Cmdline, http.MethodGet),
-		at("/debug/pprof/profile", pprof.Profile, http.MethodGet),
-		at("/debug/pprof/symbol", pprof.Symbol, http.MethodGet, http.MethodPost),
-		at("/debug/pprof/trace", pprof.Trace, http.MethodGet),
+	for i := range all {
+		all[i].bare = true
 	}
+	return all
 }
 
 // profile serves a profile when enable_debug is on, and is not there otherwise.

@@ -56,7 +56,7 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m, ok := any(reply).(wire.Reply); ok && !ans.bare {
+	if m, ok := any(reply).(wire.Reply); ok && !ans.unmarked {
 		ans.meta = m.Meta()
 		if !q.silent {
 			ans.level = ans.meta.ConsistencyLevel
@@ -91,8 +91,8 @@ func (q query[A, R]) ask(r *request, args *A, opts *wire.QueryOptions) (*R, erro
 		return reply, invoke.Read(r.Context(), r.api.cfg.Invoker, q.read, args, reply)
 	}
 	if err == nil && tooStale(opts, reply) {
-		opts.AllowStale, opts.MaxStaleDuration = false, 0
-		return reply, invoke.Read(ctx, r.api.cfg.Invoker, q.read, args, reply)
+		opts.AllowStale, opts.MaxStaleDuration, opts.MinQueryIndex = false, 0, 0
+		return reply, invoke.Read(r.Context(), r.api.cfg.Invoker, q.read, args, reply)
 	}
 	return reply, err
 }

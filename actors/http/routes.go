@@ -44,6 +44,9 @@ func (v *verb) body(l Limits) int64 {
 	}
 }
 
+// writes reports whether the verb may change something.
+func (v *verb) writes() bool { return v.method != http.MethodGet && v.method != http.MethodHead }
+
 func (r *route) verb(method string) (*verb, bool) {
 	for i := range r.on {
 		if r.on[i].method == method {
@@ -90,11 +93,16 @@ func (t table) find(path string) (line *route, tail string, ok bool) {
 	return nil, "", false
 }
 
-// get, put, post and del make verbs.
+// get, head, put and del make verbs.
 
 func get(h handler) verb { return verb{method: http.MethodGet, handle: h} }
 
+func head(h handler) verb { return verb{method: http.MethodHead, handle: h} }
+
 func put(h handler) verb { return verb{method: http.MethodPut, handle: h, takes: someBody} }
+
+// post makes a verb whose handler reads the body itself.
+func post(h handler) verb { return verb{method: http.MethodPost, handle: h} }
 
 func del(h handler) verb { return verb{method: http.MethodDelete, handle: h} }
 
@@ -162,7 +170,7 @@ func routes(cfg Config) []route {
 		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
 		at("/v1/operator/usage", get(operatorUsage)),
 
-		{path: "/", on: []verb{get(index)}, bare: true},
+		{path: "/", on: []verb{get(index), head(index)}, bare: true},
 		{path: "/robots.txt", on: []verb{get(robots)}, bare: true},
 	}
 	return append(all, pprofRoutes(cfg.EnableDebug)...)

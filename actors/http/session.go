@@ -38,7 +38,7 @@ var (
 			if len(reply.Sessions) == 0 {
 				return nil, refusal(http.StatusNotFound, fmt.Sprintf("Session id '%s' not found", r.tail))
 			}
-			return &answer{json: reply.Sessions, bare: true}, nil
+			return &answer{json: reply.Sessions, unmarked: true}, nil
 		},
 	}.handle
 
