@@ -20,12 +20,13 @@ func (q *Queries) NodeAt(addr netip.Addr) *wire.Node {
 // ServiceAt returns the first service by node and ID whose own address is addr,
 // however that is written, or nil. Tagged addresses do not count.
 func (q *Queries) ServiceAt(addr netip.Addr) *wire.NodeService {
-	for inst := range rows[instance](q.tx, tableServices, byID+prefixOf) {
-		if isAt(inst.Service.Address, addr) {
-			return inst.Service
+	var found *wire.NodeService
+	q.EachService(nil, nil, func(_ string, s *wire.NodeService) {
+		if found == nil && isAt(s.Address, addr) {
+			found = s
 		}
-	}
-	return nil
+	})
+	return found
 }
 
 // isAt says whether text is addr, or addr as an IPv4 address mapped to IPv6.
