@@ -9,6 +9,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // Config is the whole configuration of an agent: values, checked and resolved by
@@ -32,6 +33,8 @@ type Config struct {
 	HTTP      HTTP
 	RPC       RPC
 	Version   Version
+
+	Autopilot wire.AutopilotConfig // of a new datacenter
 
 	RejoinAfterLeave bool
 

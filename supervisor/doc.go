@@ -11,6 +11,7 @@
 //	raft        the log that the servers agree on; a failure ends the agent
 //	leader      what only the leader does
 //	local       what is registered at this agent
+//	dns         port 8600
 //	http        port 8500
 //	rpc         port 8400
 //	leave       the way out

@@ -9,6 +9,7 @@ import (
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/leader"
@@ -105,6 +106,7 @@ func (p *plot) tree() []child {
 		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
 		{name: leader.Name, policy: alone, produce: p.leader()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
+		{name: dns.Name, policy: alone, produce: p.dns(), reconfigure: true},
 		{name: http.Name, policy: alone, produce: p.http(), reconfigure: true},
 		{name: rpc.Name, policy: alone, produce: p.rpc()},
 		{name: leave.Name, policy: alone, produce: p.leave()},
@@ -138,6 +140,7 @@ func (p *plot) leader() actor.Producer {
 		Catalog:    func() leader.Catalog { return membership{p.fsm.View()} },
 		Register:   p.register,
 		Deregister: p.deregister,
+		Initialize: p.initialize,
 	})
 }
 
@@ -158,13 +161,22 @@ func (p *plot) localState() actor.Producer {
 	})
 }
 
-// register, deregister and readNode are how actors reach the catalog.
+// register, deregister, initialize and readNode are how actors reach the catalog.
 func (p *plot) register(ctx context.Context, r *wire.RegisterRequest) error {
 	return invoke.Write(ctx, p.invoker, endpoint.Register, r, new(struct{}))
 }
 
 func (p *plot) deregister(ctx context.Context, r *wire.DeregisterRequest) error {
 	return invoke.Write(ctx, p.invoker, endpoint.Deregister, r, new(struct{}))
+}
+
+// initialize writes the autopilot configuration of a new datacenter.
+func (p *plot) initialize(ctx context.Context) error {
+	if _, there := p.fsm.View().AutopilotConfig(nil); there != nil {
+		return nil
+	}
+	args := &wire.AutopilotSetConfigRequest{Datacenter: p.cfg.Node.Datacenter, Config: p.cfg.Autopilot}
+	return invoke.Write(ctx, p.invoker, endpoint.AutopilotSetConfiguration, args, new(bool))
 }
 
 func (p *plot) readNode(ctx context.Context) (*wire.NodeServices, wire.HealthChecks, error) {
@@ -183,7 +195,7 @@ func (p *plot) readNode(ctx context.Context) (*wire.NodeServices, wire.HealthChe
 func (p *plot) leave() actor.Producer {
 	cfg := leave.Config{Logger: p.cfg.Logger, Owners: map[string]ask.Address{}}
 	for _, s := range leavePlan {
-		if p.has(s.Owner) && s.Owner != "dns" && s.Owner != "serverrpc" {
+		if p.has(s.Owner) {
 			cfg.Plan = append(cfg.Plan, s)
 			cfg.Owners[s.Owner] = p.at(s.Owner)
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/leave"
 	"github.com/actor-consul/consul/actors/logs"
@@ -28,6 +29,19 @@ func (p *plot) wanView() *messages.Published[messages.PoolView] {
 		return nil
 	}
 	return &p.wan
+}
+
+func (p *plot) dns() actor.Producer {
+	return dns.New(dns.Config{
+		Logger:     p.cfg.Logger,
+		Addrs:      p.cfg.DNS.Addrs,
+		Domain:     p.cfg.DNS.Domain,
+		AltDomain:  p.cfg.DNS.AltDomain,
+		Datacenter: p.cfg.Node.Datacenter,
+		View:       p.fsm.View,
+		DNS:        p.cfg.DNS.Config,
+		LAN:        &p.lan,
+	})
 }
 
 func (p *plot) http() actor.Producer {

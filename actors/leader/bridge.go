@@ -6,8 +6,25 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
+
+// establish waits until all that was committed before is applied here, tells raft
+// so, and sees to what a datacenter needs. It runs on a goroutine.
+func establish(ctx context.Context, cfg Config, term uint64) error {
+	if _, err := ask.Do(ctx, cfg.Raft, &messages.Barrier{}); err != nil {
+		return err
+	}
+	cfg.Raft.Tell(&messages.LeaderReady{Term: term})
+	if cfg.Initialize == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return cfg.Initialize(ctx)
+}
 
 // writer writes changes to the catalog, on a goroutine, which may wait.
 type writer struct {

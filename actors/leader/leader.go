@@ -65,6 +65,10 @@ type Config struct {
 	// and may wait.
 	Register   func(context.Context, *wire.RegisterRequest) error   // required
 	Deregister func(context.Context, *wire.DeregisterRequest) error // required
+
+	// Initialize writes what a new datacenter needs and an old one has. It is
+	// called, likewise on a goroutine, whenever leadership is gained. Optional.
+	Initialize func(context.Context) error
 }
 
 // New returns the producer of a leader actor.
@@ -186,10 +190,9 @@ func (a *leaderActor) becomeLeader(ctx actor.Context, term uint64) {
 	r := &reign{term: term}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	a.reign = r
-	root, self, raft := ctx.ActorSystem().Root, ctx.Self(), a.cfg.Raft
+	root, self, cfg := ctx.ActorSystem().Root, ctx.Self(), a.cfg
 	go func() {
-		_, err := ask.Do(r.ctx, raft, &messages.Barrier{})
-		root.Send(self, &established{term, err})
+		root.Send(self, &established{term, establish(r.ctx, cfg, term)})
 	}()
 }
 
@@ -209,7 +212,7 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 		return
 	}
 	if msg.err != nil {
-		a.log.Warn("could not catch up with what was committed before; trying again", zap.Error(msg.err))
+		a.log.Warn("could not take up leadership; trying again", zap.Error(msg.err))
 		a.becomeFollower()
 		if s := a.cfg.Status.Load(); s.Leads() {
 			a.becomeLeader(ctx, s.Term)
@@ -217,7 +220,6 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 		return
 	}
 	a.reign.established = true
-	a.cfg.Raft.Tell(&messages.LeaderReady{Term: msg.term})
 	a.reconcile(ctx)
 }
 

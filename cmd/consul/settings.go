@@ -9,6 +9,7 @@ import (
 	"github.com/actor-consul/consul/cmd/consul/config"
 	"github.com/actor-consul/consul/cmd/consul/version"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 	"github.com/actor-consul/consul/supervisor"
 )
 
@@ -52,6 +53,13 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			SnapshotThreshold: uint64(rt.RaftSnapshotThreshold),
 			SnapshotInterval:  rt.RaftSnapshotInterval,
 			TrailingLogs:      uint64(rt.RaftTrailingLogs),
+		},
+		Autopilot: wire.AutopilotConfig{
+			CleanupDeadServers:      rt.Autopilot.CleanupDeadServers,
+			LastContactThreshold:    rt.Autopilot.LastContactThreshold,
+			MaxTrailingLogs:         uint64(rt.Autopilot.MaxTrailingLogs),
+			MinQuorum:               uint(rt.Autopilot.MinQuorum),
+			ServerStabilizationTime: rt.Autopilot.ServerStabilizationTime,
 		},
 		Queries: supervisor.Queries{
 			DefaultTime: rt.DefaultQueryTime, MaxTime: rt.MaxQueryTime,
