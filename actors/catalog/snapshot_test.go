@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -322,10 +323,44 @@ func TestSameLogSameState(t *testing.T) {
 			want := persist(t, one.FSM)
 			same(t, "another server", dump(t, two.View()), dump(t, one.View()))
 			same(t, "a server that was given a snapshot", dump(t, late.View()), dump(t, one.View()))
+			wellJoined(t, one.View())
+			wellJoined(t, late.View())
 			if !bytes.Equal(persist(t, two.FSM), want) || !bytes.Equal(persist(t, late.FSM), want) {
 				t.Error("the snapshots differ")
 			}
 		})
+	}
+}
+
+// wellJoined fails unless the instances that queries about health return are what
+// the tables of nodes, services and checks have.
+func wellJoined(t *testing.T, v *state.View) {
+	t.Helper()
+	want := map[string][]string{} // by service
+	_, nodes := v.NodeDump(nil)
+	for _, n := range nodes {
+		for _, s := range n.Services {
+			var checks []*wire.HealthCheck
+			for _, of := range []string{"", s.ID} {
+				for _, c := range n.Checks {
+					if c.ServiceID == of {
+						checks = append(checks, c)
+					}
+				}
+			}
+			_, node := v.Node(nil, n.Node)
+			want[s.Service] = append(want[s.Service], fmt.Sprintf("%p %p %v", node, s, checks))
+		}
+	}
+	for _, name := range []string{"web", "db"} {
+		_, found := v.CheckServiceNodes(nil, name)
+		var got []string
+		for _, n := range found {
+			got = append(got, fmt.Sprintf("%p %p %v", n.Node, n.Service, []*wire.HealthCheck(n.Checks)))
+		}
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("instances of %s:\n%s, want\n%s", name, got, want[name])
+		}
 	}
 }
 

@@ -38,11 +38,11 @@ func (tx *Tx) EnsureCheck(hc *wire.HealthCheck) error {
 		check.Status = wire.HealthCritical
 	}
 	if check.ServiceID != "" {
-		inst := first[instance](tx.tx, tableServices, byID, check.Node, check.ServiceID)
-		if inst == nil {
+		row := first[nodeService](tx.tx, tableServices, byID, check.Node, check.ServiceID)
+		if row == nil {
 			return ErrMissingService
 		}
-		check.ServiceName, check.ServiceTags = inst.Service.Service, inst.Service.Tags
+		check.ServiceName, check.ServiceTags = row.Service.Service, row.Service.Tags
 	}
 	if check.Status == wire.HealthCritical {
 		tx.endSessionsOf(check.Node, check.CheckID)
@@ -71,12 +71,13 @@ func (tx *Tx) touchCheck(check *wire.HealthCheck) {
 		idx = check.ModifyIndex
 	}
 	tx.touchAt(idx, tableChecks, nodeChecksPrefix+check.Node)
+	tx.rejoin(check.Node, check.ServiceID)
 	if check.ServiceID == "" {
 		tx.touchServicesOf(idx, check.Node)
 		return
 	}
-	if inst := first[instance](tx.tx, tableServices, byID, check.Node, check.ServiceID); inst != nil {
-		tx.touchAt(idx, servicePrefix+inst.Service.Service)
+	if row := first[nodeService](tx.tx, tableServices, byID, check.Node, check.ServiceID); row != nil {
+		tx.touchAt(idx, servicePrefix+row.Service.Service)
 	}
 }
 
@@ -147,7 +148,7 @@ func (q *Queries) nodeChecksIndex(node string) uint64 {
 func (q *Queries) ServiceChecks(ws memdb.WatchSet, service string, filters map[string]string) (uint64, wire.HealthChecks) {
 	ch, all := rowsWatch[wire.HealthCheck](q.tx, tableChecks, byService, service)
 	ws.Add(ch)
-	exists := first[instance](q.tx, tableServices, byService, service) != nil
+	exists := first[nodeService](q.tx, tableServices, byService, service) != nil
 	idx, _ := q.serviceIndex(service, exists)
 	return idx, q.checksOnNodes(ws, slices.Collect(all), filters)
 }

@@ -2,81 +2,126 @@ package state
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-memdb"
 
 	"github.com/actor-consul/consul/messages/wire"
 )
 
+// The instances table has what queries about health ask for, joined when it is
+// written, once, and not every time it is read: an instance of a service with its
+// node and the checks of both. A write notes which joins it makes stale; they are
+// renewed when it is committed.
+
+// staleJoin is an instance to join anew; all on the node if service is empty.
+type staleJoin struct{ node, service string }
+
+// rejoin notes that an instance has changed, or all on a node.
+func (tx *Tx) rejoin(node, service string) {
+	if tx.stale == nil {
+		tx.stale = map[staleJoin]bool{}
+	}
+	tx.stale[staleJoin{strings.ToLower(node), strings.ToLower(service)}] = true
+}
+
+// unjoin takes an instance out of the table.
+func (tx *Tx) unjoin(row *nodeService) {
+	if joined := first[wire.CheckServiceNode](tx.tx, tableInstances, byID, row.Service.Service, row.Node, row.Service.ID); joined != nil {
+		remove(tx.tx, tableInstances, joined)
+	}
+}
+
+// join renews what is stale.
+func (tx *Tx) join() {
+	for stale := range tx.stale {
+		switch {
+		case stale.service == "":
+			for row := range rows[nodeService](tx.tx, tableServices, byNode, stale.node) {
+				tx.joinOne(row)
+			}
+		case tx.stale[staleJoin{stale.node, ""}]: // comes with its node
+		default:
+			if row := first[nodeService](tx.tx, tableServices, byID, stale.node, stale.service); row != nil {
+				tx.joinOne(row)
+			}
+		}
+	}
+}
+
+func (tx *Tx) joinOne(row *nodeService) {
+	joined := &wire.CheckServiceNode{Node: tx.node(row.Node), Service: row.Service}
+	for _, service := range []string{"", row.Service.ID} { // first those of the node
+		joined.Checks = slices.AppendSeq(joined.Checks, rows[wire.HealthCheck](tx.tx, tableChecks, byNodeService, row.Node, service))
+	}
+	insert(tx.tx, tableInstances, joined)
+}
+
 // CheckServiceNodes returns the instances of a service, by node and ID, each with
-// its node and the checks of both, whatever their state. It watches one channel.
+// its node and the checks of both, whatever their state.
 func (q *Queries) CheckServiceNodes(ws memdb.WatchSet, name string) (uint64, wire.CheckServiceNodes) {
-	return q.checkServiceNodes(ws, name, nil)
+	return q.CheckServiceTagNodes(ws, name, nil)
 }
 
-// CheckServiceTagNodes returns those of CheckServiceNodes that have all of the tags.
+// CheckServiceTagNodes returns those of CheckServiceNodes that have all of the
+// tags. It watches one channel.
 func (q *Queries) CheckServiceTagNodes(ws memdb.WatchSet, name string, tags []string) (uint64, wire.CheckServiceNodes) {
-	return q.checkServiceNodes(ws, name, tags)
-}
-
-func (q *Queries) checkServiceNodes(ws memdb.WatchSet, name string, tags []string) (uint64, wire.CheckServiceNodes) {
-	all, found := rowsWatch[instance](q.tx, tableServices, byService, name)
-	instances := slices.Collect(found)
-	idx, ch := q.serviceIndex(name, len(instances) > 0)
-	tables := ws
-	if ch != nil {
-		// The row of the service moves with all that is in the answer.
-		ws.Add(ch)
-		tables = nil
-	} else {
-		ws.Add(all)
+	all, found := rowsWatch[wire.CheckServiceNode](q.tx, tableInstances, byID+prefixOf, name, "")
+	exists := false
+	var nodes wire.CheckServiceNodes
+	for n := range found {
+		exists = true
+		if hasTags(n.Service.Tags, tags) {
+			nodes = append(nodes, *n)
+		}
 	}
-	if len(tags) > 0 {
-		instances = slices.DeleteFunc(instances, func(inst *instance) bool { return !hasTags(inst.Service.Tags, tags) })
+	idx, ch := q.serviceIndex(name, exists)
+	if ch == nil {
+		ch = all
 	}
-	return idx, q.withHealth(tables, instances)
+	ws.Add(ch) // the row of the service moves with all that is in the answer
+	return idx, nodes
 }
 
 // CheckConnectServiceNodes returns the instances through which a service is
 // reached in the mesh, with health.
 func (q *Queries) CheckConnectServiceNodes(ws memdb.WatchSet, name string) (uint64, wire.CheckServiceNodes) {
-	ch, all := rowsWatch[instance](q.tx, tableServices, byConnect, name)
+	ch, all := rowsWatch[nodeService](q.tx, tableServices, byConnect, name)
 	ws.Add(ch)
-	found := slices.Collect(all)
-	return q.namesIndex(ws, found), q.withHealth(ws, found)
-}
-
-// withHealth returns the instances with their nodes and checks.
-func (q *Queries) withHealth(ws memdb.WatchSet, instances []*instance) wire.CheckServiceNodes {
-	if len(instances) == 0 {
-		return nil
-	}
-	allNodes, _ := rowsWatch[wire.Node](q.tx, tableNodes, byID+prefixOf)
-	allChecks, _ := rowsWatch[wire.HealthCheck](q.tx, tableChecks, byID+prefixOf)
-	nodes := make(wire.CheckServiceNodes, 0, len(instances))
-	for _, inst := range instances {
-		nodeCh, node := firstWatch[wire.Node](q.tx, tableNodes, byID, inst.Node)
-		ws.AddWithLimit(watchLimit, nodeCh, allNodes)
-		var checks wire.HealthChecks
-		for _, service := range []string{"", inst.Service.ID} { // first those of the node
-			ch, of := rowsWatch[wire.HealthCheck](q.tx, tableChecks, byNodeService, inst.Node, service)
-			ws.AddWithLimit(watchLimit, ch, allChecks)
-			checks = slices.AppendSeq(checks, of)
+	var idx uint64
+	var nodes wire.CheckServiceNodes
+	for row := range all {
+		i, ch := q.serviceIndex(row.Service.Service, true)
+		idx = max(idx, i)
+		if ch != nil {
+			ws.Add(ch)
 		}
-		nodes = append(nodes, wire.CheckServiceNode{Node: node, Service: inst.Service, Checks: checks})
+		nodes = append(nodes, *q.instance(row))
 	}
-	return nodes
+	if len(nodes) == 0 {
+		idx, _ = q.serviceIndex(name, false)
+	}
+	return idx, nodes
 }
 
-// ServiceDump returns every instance of every service with health; of one kind
-// only, unless kind is nil.
+// instance returns the join of a service that is there.
+func (q *Queries) instance(row *nodeService) *wire.CheckServiceNode {
+	return first[wire.CheckServiceNode](q.tx, tableInstances, byID, row.Service.Service, row.Node, row.Service.ID)
+}
+
+// ServiceDump returns every instance of every service with health, by node and ID;
+// of one kind only, unless kind is nil.
 func (q *Queries) ServiceDump(ws memdb.WatchSet, kind *wire.ServiceKind) (uint64, wire.CheckServiceNodes) {
 	idx := q.indexWatch(ws, tableChecks, tableServices, tableNodes)
 	index, args := byID+prefixOf, []any(nil)
 	if kind != nil {
 		index, args = byKind, []any{string(*kind)}
 	}
-	return idx, q.withHealth(nil, collect[instance](q.tx, tableServices, index, args...))
+	var nodes wire.CheckServiceNodes
+	for row := range rows[nodeService](q.tx, tableServices, index, args...) {
+		nodes = append(nodes, *q.instance(row))
+	}
+	return idx, nodes
 }
 
 // NodeInfo returns a node with all that is on it: one element, or none.
@@ -98,7 +143,7 @@ func (q *Queries) NodeDump(ws memdb.WatchSet) (uint64, wire.NodeDump) {
 }
 
 func (q *Queries) nodeInfos(ws memdb.WatchSet, nodes []*wire.Node) wire.NodeDump {
-	allServices, _ := rowsWatch[instance](q.tx, tableServices, byID+prefixOf)
+	allServices, _ := rowsWatch[nodeService](q.tx, tableServices, byID+prefixOf)
 	allChecks, _ := rowsWatch[wire.HealthCheck](q.tx, tableChecks, byID+prefixOf)
 	var dump wire.NodeDump
 	for _, n := range nodes {
@@ -110,10 +155,10 @@ func (q *Queries) nodeInfos(ws memdb.WatchSet, nodes []*wire.Node) wire.NodeDump
 			TaggedAddresses: n.TaggedAddresses,
 			Meta:            n.Meta,
 		}
-		servicesCh, services := rowsWatch[instance](q.tx, tableServices, byNode, n.Node)
+		servicesCh, services := rowsWatch[nodeService](q.tx, tableServices, byNode, n.Node)
 		ws.AddWithLimit(watchLimit, servicesCh, allServices)
-		for inst := range services {
-			info.Services = append(info.Services, inst.Service)
+		for row := range services {
+			info.Services = append(info.Services, row.Service)
 		}
 		checksCh, checks := rowsWatch[wire.HealthCheck](q.tx, tableChecks, byNode, n.Node)
 		ws.AddWithLimit(watchLimit, checksCh, allChecks)

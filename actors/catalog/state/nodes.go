@@ -76,6 +76,7 @@ func (tx *Tx) EnsureNode(n *wire.Node) error {
 	insert(tx.tx, tableNodes, &node)
 	tx.touchAt(node.ModifyIndex, tableNodes, nodePrefix+node.Node)
 	tx.touchServicesOf(node.ModifyIndex, node.Node)
+	tx.rejoin(node.Node, "")
 	return nil
 }
 
@@ -127,8 +128,8 @@ func (tx *Tx) DeleteNode(name string) {
 	if node == nil {
 		return
 	}
-	for _, inst := range collect[instance](tx.tx, tableServices, byNode, name) {
-		tx.DeleteService(name, inst.Service.ID)
+	for _, row := range collect[nodeService](tx.tx, tableServices, byNode, name) {
+		tx.DeleteService(name, row.Service.ID)
 	}
 	for _, check := range collect[wire.HealthCheck](tx.tx, tableChecks, byNode, name) {
 		tx.DeleteCheck(name, check.CheckID)

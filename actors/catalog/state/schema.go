@@ -21,6 +21,7 @@ const (
 	tableSessionChecks   = "session_checks"
 	tableCoordinates     = "coordinates"
 	tableAutopilotConfig = "autopilot-config"
+	tableInstances       = "instances"   // nodes, services and checks joined, in no snapshot
 	tableLockDelays      = "lock_delays" // of this server alone, in no snapshot
 )
 
@@ -41,9 +42,8 @@ const (
 	prefixOf = "_prefix"
 )
 
-// instance is a row of the services table: a service on a node. The parts that
-// are the node's are looked up when they are needed.
-type instance struct {
+// nodeService is a row of the services table: a service on a node.
+type nodeService struct {
 	Node    string
 	Service *wire.NodeService
 }
@@ -173,6 +173,10 @@ func schema() *memdb.DBSchema {
 			many(byNode, fold(func(r *wire.Coordinate) []string { return []string{r.Node} }))),
 		table(tableAutopilotConfig, // one row
 			unique(byID, exact(func(*wire.AutopilotConfig) []string { return []string{""} }))),
+		table(tableInstances,
+			unique(byID, fold(func(r *wire.CheckServiceNode) []string {
+				return []string{r.Service.Service, r.Node.Node, r.Service.ID}
+			}))),
 		table(tableLockDelays,
 			unique(byID, exact(func(r *lockDelay) []string { return []string{r.Key} }))),
 	} {
@@ -191,11 +195,11 @@ func nodesTable() *memdb.TableSchema {
 
 func servicesTable() *memdb.TableSchema {
 	return table(tableServices,
-		unique(byID, fold(func(r *instance) []string { return []string{r.Node, r.Service.ID} })),
-		many(byNode, fold(func(r *instance) []string { return []string{r.Node} })),
-		many(byService, fold(func(r *instance) []string { return []string{r.Service.Service} })),
-		many(byConnect, fold(func(r *instance) []string { return connectName(r.Service) })),
-		many(byKind, fold(func(r *instance) []string { return []string{string(r.Service.Kind)} })))
+		unique(byID, fold(func(r *nodeService) []string { return []string{r.Node, r.Service.ID} })),
+		many(byNode, fold(func(r *nodeService) []string { return []string{r.Node} })),
+		many(byService, fold(func(r *nodeService) []string { return []string{r.Service.Service} })),
+		many(byConnect, fold(func(r *nodeService) []string { return connectName(r.Service) })),
+		many(byKind, fold(func(r *nodeService) []string { return []string{string(r.Service.Kind)} })))
 }
 
 // connectName is the service that an instance can be reached as through the mesh.

@@ -30,8 +30,8 @@ func (tx *Tx) EnsureService(node string, svc *wire.NodeService) error {
 	if owner == nil {
 		return ErrMissingNode
 	}
-	row := &instance{Node: owner.Node, Service: storedService(svc)}
-	existing := first[instance](tx.tx, tableServices, byID, node, svc.ID)
+	row := &nodeService{Node: owner.Node, Service: storedService(svc)}
+	existing := first[nodeService](tx.tx, tableServices, byID, node, svc.ID)
 	if existing != nil {
 		if sameService(existing.Service, row.Service) {
 			return nil
@@ -42,8 +42,9 @@ func (tx *Tx) EnsureService(node string, svc *wire.NodeService) error {
 	}
 	insert(tx.tx, tableServices, row)
 	if existing != nil && !strings.EqualFold(existing.Service.Service, svc.Service) {
-		tx.instanceGone(existing.Service.Service)
+		tx.instanceGone(existing)
 	}
+	tx.rejoin(node, svc.ID)
 	tx.touchAt(row.Service.ModifyIndex, tableServices, nodePrefix+node, servicePrefix+svc.Service)
 	return nil
 }
@@ -61,7 +62,7 @@ func storedService(svc *wire.NodeService) *wire.NodeService {
 // DeleteService takes a service and its checks off a node. It does nothing if
 // there is no such service.
 func (tx *Tx) DeleteService(node, id string) {
-	row := first[instance](tx.tx, tableServices, byID, node, id)
+	row := first[nodeService](tx.tx, tableServices, byID, node, id)
 	if row == nil {
 		return
 	}
@@ -70,12 +71,14 @@ func (tx *Tx) DeleteService(node, id string) {
 	}
 	remove(tx.tx, tableServices, row)
 	tx.touch(tableServices, nodePrefix+node)
-	tx.instanceGone(row.Service.Service)
+	tx.instanceGone(row)
 }
 
 // instanceGone moves the indexes after an instance of a service was taken away.
-func (tx *Tx) instanceGone(service string) {
-	if first[instance](tx.tx, tableServices, byService, service) != nil {
+func (tx *Tx) instanceGone(row *nodeService) {
+	service := row.Service.Service
+	tx.unjoin(row)
+	if first[nodeService](tx.tx, tableServices, byService, service) != nil {
 		tx.touch(servicePrefix + service)
 		return
 	}
@@ -85,8 +88,8 @@ func (tx *Tx) instanceGone(service string) {
 
 // touchServicesOf moves the index of every service on a node.
 func (tx *Tx) touchServicesOf(idx uint64, node string) {
-	for inst := range rows[instance](tx.tx, tableServices, byNode, node) {
-		tx.touchAt(idx, servicePrefix+inst.Service.Service)
+	for row := range rows[nodeService](tx.tx, tableServices, byNode, node) {
+		tx.touchAt(idx, servicePrefix+row.Service.Service)
 	}
 }
 
@@ -155,18 +158,18 @@ func (t tagSets) services() wire.Services {
 // EachService calls visit for every service on every node whose metadata has all
 // of the filters, by node and ID.
 func (q *Queries) EachService(ws memdb.WatchSet, filters map[string]string, visit func(node string, s *wire.NodeService)) uint64 {
-	ch, all := rowsWatch[instance](q.tx, tableServices, byID+prefixOf)
+	ch, all := rowsWatch[nodeService](q.tx, tableServices, byID+prefixOf)
 	ws.Add(ch)
 	if len(filters) == 0 {
-		for inst := range all {
-			visit(inst.Node, inst.Service)
+		for row := range all {
+			visit(row.Node, row.Service)
 		}
 		return q.indexOf(tableServices)
 	}
 	idx, nodes := q.Nodes(ws, filters)
 	for _, n := range nodes {
-		for inst := range rows[instance](q.tx, tableServices, byNode, n.Node) {
-			visit(inst.Node, inst.Service)
+		for row := range rows[nodeService](q.tx, tableServices, byNode, n.Node) {
+			visit(row.Node, row.Service)
 		}
 	}
 	return max(idx, q.indexOf(tableServices))
@@ -174,62 +177,37 @@ func (q *Queries) EachService(ws memdb.WatchSet, filters map[string]string, visi
 
 // ServiceNodes returns the instances of a service that have all of the tags.
 func (q *Queries) ServiceNodes(ws memdb.WatchSet, name string, tags []string) (uint64, wire.ServiceNodes) {
-	ch, all := rowsWatch[instance](q.tx, tableServices, byService, name)
-	ws.Add(ch)
-	exists := false
-	var found []*instance
-	for inst := range all {
-		exists = true
-		if hasTags(inst.Service.Tags, tags) {
-			found = append(found, inst)
-		}
-	}
-	idx, _ := q.serviceIndex(name, exists)
-	return idx, q.withNodes(ws, found)
+	idx, found := q.CheckServiceTagNodes(ws, name, tags)
+	return idx, withoutChecks(found)
 }
 
 // ConnectServiceNodes returns the instances through which a service is reached in
 // the mesh: its proxies, and itself where it needs none.
 func (q *Queries) ConnectServiceNodes(ws memdb.WatchSet, name string) (uint64, wire.ServiceNodes) {
-	ch, all := rowsWatch[instance](q.tx, tableServices, byConnect, name)
-	ws.Add(ch)
-	found := slices.Collect(all)
-	return q.namesIndex(nil, found), q.withNodes(ws, found)
+	idx, found := q.CheckConnectServiceNodes(ws, name)
+	return idx, withoutChecks(found)
 }
 
-// namesIndex is the greatest index of the services that found are instances of.
-func (q *Queries) namesIndex(ws memdb.WatchSet, found []*instance) uint64 {
-	if len(found) == 0 {
-		idx, _ := q.serviceIndex("", false)
-		return idx
+func withoutChecks(found wire.CheckServiceNodes) wire.ServiceNodes {
+	var nodes wire.ServiceNodes
+	for _, n := range found {
+		nodes = append(nodes, serviceNode(n.Node, n.Service))
 	}
-	var idx uint64
-	seen := map[string]bool{}
-	for _, inst := range found {
-		if name := strings.ToLower(inst.Service.Service); !seen[name] {
-			seen[name] = true
-			i, ch := q.serviceIndex(name, true)
-			idx = max(idx, i)
-			if ws != nil && ch != nil {
-				ws.Add(ch)
-			}
-		}
-	}
-	return idx
+	return nodes
 }
 
 // ServiceAddressNodes returns the instances that have addr as their own address or
 // as one of their tagged addresses.
 func (q *Queries) ServiceAddressNodes(ws memdb.WatchSet, addr string) (uint64, wire.ServiceNodes) {
-	ch, all := rowsWatch[instance](q.tx, tableServices, byID+prefixOf)
+	ch, all := rowsWatch[nodeService](q.tx, tableServices, byID+prefixOf)
 	ws.Add(ch)
-	var found []*instance
-	for inst := range all {
-		if inst.Service.Address == addr || hasAddress(inst.Service.TaggedAddresses, addr) {
-			found = append(found, inst)
+	var nodes wire.ServiceNodes
+	for row := range all {
+		if row.Service.Address == addr || hasAddress(row.Service.TaggedAddresses, addr) {
+			nodes = append(nodes, serviceNode(q.node(row.Node), row.Service))
 		}
 	}
-	return q.indexOf(tableServices), q.withNodes(ws, found)
+	return q.indexOf(tableServices), nodes
 }
 
 func hasAddress(tagged map[string]wire.ServiceAddress, addr string) bool {
@@ -249,18 +227,6 @@ func hasTags(have, want []string) bool {
 		}
 	}
 	return true
-}
-
-// withNodes returns the instances together with what is their nodes'.
-func (q *Queries) withNodes(ws memdb.WatchSet, found []*instance) wire.ServiceNodes {
-	all, _ := rowsWatch[wire.Node](q.tx, tableNodes, byID+prefixOf)
-	var nodes wire.ServiceNodes
-	for _, inst := range found {
-		ch, node := firstWatch[wire.Node](q.tx, tableNodes, byID, inst.Node)
-		ws.AddWithLimit(watchLimit, ch, all)
-		nodes = append(nodes, serviceNode(node, inst.Service))
-	}
-	return nodes
 }
 
 // serviceNode joins a service and its node. Tags and metadata are never nil.
@@ -300,13 +266,13 @@ func serviceNode(n *wire.Node, s *wire.NodeService) *wire.ServiceNode {
 
 // NodeService returns the service of that ID on a node, or nil.
 func (q *Queries) NodeService(ws memdb.WatchSet, node, id string) (uint64, *wire.NodeService) {
-	ch, inst := firstWatch[instance](q.tx, tableServices, byID, node, id)
+	ch, row := firstWatch[nodeService](q.tx, tableServices, byID, node, id)
 	ws.Add(ch)
 	idx := q.indexOf(nodePrefix+node, nodeExtinction)
-	if inst == nil {
+	if row == nil {
 		return idx, nil
 	}
-	return idx, inst.Service
+	return idx, row.Service
 }
 
 // NodeServices returns a node, found by name or by the start of its ID, with its
@@ -350,11 +316,11 @@ func (q *Queries) nodeServices(ws memdb.WatchSet, nameOrID string) (uint64, *wir
 	if node == nil {
 		return q.indexOf(nodeExtinction), nil, nil
 	}
-	servicesCh, all := rowsWatch[instance](q.tx, tableServices, byNode, node.Node)
+	servicesCh, all := rowsWatch[nodeService](q.tx, tableServices, byNode, node.Node)
 	ws.Add(servicesCh)
 	var services []*wire.NodeService
-	for inst := range all {
-		services = append(services, inst.Service)
+	for row := range all {
+		services = append(services, row.Service)
 	}
 	return q.nodeIndex(node), node, services
 }

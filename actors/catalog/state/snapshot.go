@@ -61,8 +61,8 @@ func (v *View) nodeRecords(yield func(wire.MessageType, any) bool) bool {
 		if !with(nil, nil) {
 			return false
 		}
-		for inst := range rows[instance](v.tx, tableServices, byNode, n.Node) {
-			if !with(inst.Service, nil) {
+		for row := range rows[nodeService](v.tx, tableServices, byNode, n.Node) {
+			if !with(row.Service, nil) {
 				return false
 			}
 		}
@@ -153,7 +153,7 @@ func (r *Restorer) Commit() *Store {
 	if first[wire.Coordinate](r.tx.tx, tableCoordinates, byID+prefixOf) != nil && r.tx.indexOf(tableCoordinates) == 0 {
 		r.tx.touch(tableCoordinates) // a coordinate has no index of its own
 	}
-	r.tx.tx.Commit()
+	r.tx.commit()
 	r.store.publish(r.tx.idx)
 	return r.store
 }

@@ -36,9 +36,10 @@ func (s *Store) View() *View { return s.view.Load() }
 func (s *Store) Update(idx uint64, now time.Time, fn func(tx *Tx) error) error {
 	txn := s.db.Txn(true)
 	defer txn.Abort() // nothing, once committed
-	err := fn(&Tx{Queries: Queries{tx: txn}, idx: idx, now: now})
+	tx := &Tx{Queries: Queries{tx: txn}, idx: idx, now: now}
+	err := fn(tx)
 	if err == nil {
-		txn.Commit()
+		tx.commit()
 	} else {
 		txn.Abort()
 	}
@@ -78,12 +79,19 @@ func (v *View) LastIndex() uint64 { return v.index }
 // snapshot. Who waits for a change of the view waits for this too.
 func (v *View) Abandoned() <-chan struct{} { return v.abandon }
 
-// Tx is a write in progress. Its queries see what it has written so far.
+// Tx is a write in progress. Its queries see what it has written so far, but for
+// those that join services with health (health.go).
 type Tx struct {
 	Queries
 	idx       uint64
 	now       time.Time
 	restoring bool // indexes of records are kept as they are
+	stale     map[staleJoin]bool
+}
+
+func (tx *Tx) commit() {
+	tx.join()
+	tx.tx.Commit()
 }
 
 // Index returns the raft index of the write.
