@@ -1,0 +1,104 @@
+// Package router knows which servers can be asked, in this datacenter and in
+// others.
+//
+//	gossip ──MembersChanged──▶ router ──Routes (published)──▶ invoke
+//	invoke ──ServerFailed────▶
+//
+// It owns the order in which servers are asked: one that could not be reached goes
+// to the end, and now and then the first does, so that the agents of a datacenter
+// spread over its servers even after one has been away.
+//
+// It keeps nothing across a restart: the order is made anew from the pools.
+package router
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// Name is the name the actor is spawned under.
+const Name = "router"
+
+// rebalance is how often the first server of each datacenter changes. Consul's
+// clients do so every two minutes at the least.
+const rebalance = 2 * time.Minute
+
+// Config is what the actor needs from the rest of the agent.
+type Config struct {
+	Logger     *zap.Logger                            // required
+	Datacenter string                                 // required: ours
+	LAN        *messages.Published[messages.PoolView] // required
+	WAN        *messages.Published[messages.PoolView] // nil where there is no WAN pool
+	Routes     *messages.Published[messages.Routes]   // required: published here
+}
+
+// New returns the producer of a router actor.
+func New(cfg Config) actor.Producer {
+	return func() actor.Actor {
+		return &routerActor{cfg: cfg, log: cfg.Logger.Named("agent.router"), state: newState(cfg.Datacenter)}
+	}
+}
+
+// routerActor is the shell around state. All fields belong to the mailbox.
+type routerActor struct {
+	cfg   Config
+	log   *zap.Logger
+	state *state
+	timer *time.Timer
+}
+
+var _ actor.Actor = (*routerActor)(nil)
+
+// turn comes from the actor's own timer.
+type turn struct{}
+
+// Receive implements actor.Actor.
+func (a *routerActor) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		a.look()
+		a.cfg.Routes.Publish(a.state.routes())
+		a.arm(ctx)
+		ctx.Request(ctx.Parent(), &messages.Ready{})
+	case *messages.MembersChanged:
+		a.look()
+	case *messages.ServerFailed:
+		if a.state.demote(msg.Datacenter, msg.Address) {
+			a.log.Debug("asking others before a server that failed", zap.String("address", msg.Address))
+			a.cfg.Routes.Publish(a.state.routes())
+		}
+	case *turn:
+		a.state.rotate()
+		a.cfg.Routes.Publish(a.state.routes())
+		a.arm(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+	case *actor.Stopped:
+	default:
+		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
+	}
+}
+
+// look compares the order with the pools.
+func (a *routerActor) look() {
+	var wan *messages.PoolView
+	if a.cfg.WAN != nil {
+		wan = a.cfg.WAN.Load()
+	}
+	if a.state.update(a.cfg.LAN.Load(), wan, rand.N[int]) {
+		a.cfg.Routes.Publish(a.state.routes())
+	}
+}
+
+func (a *routerActor) arm(ctx actor.Context) {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	a.timer = time.AfterFunc(rebalance+rand.N(rebalance/4), func() { root.Send(self, &turn{}) })
+}

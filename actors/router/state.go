@@ -1,0 +1,109 @@
+package router
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// state is the servers that can be asked, in the order in which they are.
+type state struct {
+	local string // this datacenter: its servers are those of the LAN pool
+	order map[string][]messages.Server
+}
+
+func newState(local string) *state {
+	return &state{local: local, order: map[string][]messages.Server{}}
+}
+
+// update takes in what the pools look like. Servers that were known keep their
+// places; new ones go to places that chance picks, a function that returns a
+// number below n, so that not all agents ask the same one. It says whether
+// anything changed.
+func (s *state) update(lan, wan *messages.PoolView, chance func(n int) int) bool {
+	alive := map[string]map[string]messages.Server{}
+	s.gather(alive, lan, func(dc string) bool { return dc == s.local })
+	s.gather(alive, wan, func(dc string) bool { return dc != s.local })
+	changed := false
+	for dc, order := range s.order {
+		kept := slices.DeleteFunc(slices.Clone(order), func(was messages.Server) bool {
+			is, ok := alive[dc][key(was)]
+			return !ok || is.Addr != was.Addr
+		})
+		if len(kept) != len(order) {
+			changed = true
+			s.order[dc] = kept
+		}
+		if len(kept) == 0 {
+			delete(s.order, dc)
+		}
+	}
+	for dc, servers := range alive {
+		for _, server := range sorted(servers) {
+			if slices.ContainsFunc(s.order[dc], func(o messages.Server) bool { return key(o) == key(server) }) {
+				continue
+			}
+			changed = true
+			s.order[dc] = slices.Insert(slices.Clone(s.order[dc]), chance(len(s.order[dc])+1), server)
+		}
+	}
+	return changed
+}
+
+func (s *state) gather(into map[string]map[string]messages.Server, pool *messages.PoolView, mine func(dc string) bool) {
+	if pool == nil {
+		return
+	}
+	for _, m := range pool.Members {
+		server, ok := m.Server()
+		if !ok || server.Status != messages.MemberAlive || !mine(server.Datacenter) {
+			continue
+		}
+		if into[server.Datacenter] == nil {
+			into[server.Datacenter] = map[string]messages.Server{}
+		}
+		into[server.Datacenter][key(server)] = server
+	}
+}
+
+// demote puts a server behind the others of its datacenter. It says whether that
+// changed anything.
+func (s *state) demote(dc, address string) bool {
+	order := s.order[dc]
+	i := slices.IndexFunc(order, func(o messages.Server) bool { return o.Addr.String() == address })
+	if i < 0 || i == len(order)-1 {
+		return false
+	}
+	failed := order[i]
+	s.order[dc] = append(slices.Delete(slices.Clone(order), i, i+1), failed)
+	return true
+}
+
+// rotate moves the first server of each datacenter to the end, so that load
+// spreads again after servers have come and gone.
+func (s *state) rotate() {
+	for dc, order := range s.order {
+		s.order[dc] = append(slices.Clone(order[1:]), order[0])
+	}
+}
+
+// routes returns the order, for everybody to read.
+func (s *state) routes() *messages.Routes {
+	r := &messages.Routes{Servers: make(map[string][]messages.Server, len(s.order))}
+	for dc, order := range s.order {
+		r.Servers[dc] = order // replaced, never changed
+	}
+	return r
+}
+
+func key(s messages.Server) string { return strings.ToLower(s.Name) }
+
+func sorted(servers map[string]messages.Server) []messages.Server {
+	all := make([]messages.Server, 0, len(servers))
+	for _, s := range servers {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b messages.Server) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
