@@ -238,6 +238,10 @@ type ServiceSpecificRequest struct {
 // RequestDatacenter implements Request.
 func (r *ServiceSpecificRequest) RequestDatacenter() string { return r.Datacenter }
 
+// Peer returns the peer whose imported part of the catalog is asked for; empty
+// means our own.
+func (r *ServiceSpecificRequest) Peer() string { return r.PeerName }
+
 // Tags returns the tags that instances must have, none if tags are not to be
 // looked at.
 func (r *ServiceSpecificRequest) Tags() []string {
@@ -262,6 +266,10 @@ type NodeSpecificRequest struct {
 
 // RequestDatacenter implements Request.
 func (r *NodeSpecificRequest) RequestDatacenter() string { return r.Datacenter }
+
+// Peer returns the peer whose imported part of the catalog is asked for; empty
+// means our own.
+func (r *NodeSpecificRequest) Peer() string { return r.PeerName }
 
 // IndexedNodes answers Catalog.ListNodes.
 type IndexedNodes struct {

@@ -140,6 +140,10 @@ type ChecksInStateRequest struct {
 // RequestDatacenter implements Request.
 func (r *ChecksInStateRequest) RequestDatacenter() string { return r.Datacenter }
 
+// Peer returns the peer whose imported part of the catalog is asked for; empty
+// means our own.
+func (r *ChecksInStateRequest) Peer() string { return r.PeerName }
+
 // IndexedHealthChecks answers Health.ChecksInState, NodeChecks and ServiceChecks.
 type IndexedHealthChecks struct {
 	HealthChecks HealthChecks

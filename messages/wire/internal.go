@@ -37,6 +37,10 @@ type ServiceDumpRequest struct {
 // RequestDatacenter implements Request.
 func (r *ServiceDumpRequest) RequestDatacenter() string { return r.Datacenter }
 
+// Peer returns the peer whose imported part of the catalog is asked for; empty
+// means our own.
+func (r *ServiceDumpRequest) Peer() string { return r.PeerName }
+
 // IndexedNodesWithGateways answers Internal.ServiceDump.
 type IndexedNodesWithGateways struct {
 	ImportedNodes CheckServiceNodes // of peers: always empty here

@@ -158,3 +158,7 @@ type DCSpecificRequest struct {
 
 // RequestDatacenter implements Request.
 func (r *DCSpecificRequest) RequestDatacenter() string { return r.Datacenter }
+
+// Peer returns the peer whose imported part of the catalog is asked for; empty
+// means our own.
+func (r *DCSpecificRequest) Peer() string { return r.PeerName }

@@ -15,7 +15,7 @@ var (
 )
 
 // ListNodes lists the nodes of the catalog.
-var ListNodes = Read[wire.DCSpecificRequest, wire.IndexedNodes]{"Catalog.ListNodes", listNodes}
+var ListNodes = Read[wire.DCSpecificRequest, wire.IndexedNodes]{"Catalog.ListNodes", ours(listNodes)}
 
 func listNodes(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedNodes) error {
 	filter, err := compile[*wire.Node](args.Filter)
@@ -36,7 +36,7 @@ func listNodes(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedNodes)
 func canReadNode(a Authorizer, n *wire.Node) bool { return a.NodeRead(n.Node) }
 
 // ListServices lists the names of services with their tags.
-var ListServices = Read[wire.DCSpecificRequest, wire.IndexedServices]{"Catalog.ListServices", listServices}
+var ListServices = Read[wire.DCSpecificRequest, wire.IndexedServices]{"Catalog.ListServices", ours(listServices)}
 
 func listServices(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedServices) error {
 	filter, err := compile[*wire.ServiceNode](args.Filter)
@@ -61,7 +61,7 @@ func listServices(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedSer
 }
 
 // ServiceList lists the names of services.
-var ServiceList = Read[wire.DCSpecificRequest, wire.IndexedServiceList]{"Catalog.ServiceList", serviceList}
+var ServiceList = Read[wire.DCSpecificRequest, wire.IndexedServiceList]{"Catalog.ServiceList", ours(serviceList)}
 
 func serviceList(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedServiceList) error {
 	idx, services := env.View.Services(env.Watch, args.NodeMetaFilters)
@@ -74,7 +74,7 @@ func serviceList(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedServ
 }
 
 // ServiceNodes lists the instances of a service with their nodes.
-var ServiceNodes = Read[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{"Catalog.ServiceNodes", serviceNodes}
+var ServiceNodes = Read[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{"Catalog.ServiceNodes", ours(serviceNodes)}
 
 func serviceNodes(env *Env, args *wire.ServiceSpecificRequest, reply *wire.IndexedServiceNodes) error {
 	if args.ServiceName == "" && args.ServiceAddress == "" {
@@ -106,7 +106,7 @@ func serviceNodes(env *Env, args *wire.ServiceSpecificRequest, reply *wire.Index
 }
 
 // NodeServices returns a node with its services by ID.
-var NodeServices = Read[wire.NodeSpecificRequest, wire.IndexedNodeServices]{"Catalog.NodeServices", nodeServices}
+var NodeServices = Read[wire.NodeSpecificRequest, wire.IndexedNodeServices]{"Catalog.NodeServices", ours(nodeServices)}
 
 func nodeServices(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedNodeServices) error {
 	if args.Node == "" {
@@ -137,7 +137,7 @@ func nodeServices(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedN
 }
 
 // NodeServiceList returns a node with its services in a list.
-var NodeServiceList = Read[wire.NodeSpecificRequest, wire.IndexedNodeServiceList]{"Catalog.NodeServiceList", nodeServiceList}
+var NodeServiceList = Read[wire.NodeSpecificRequest, wire.IndexedNodeServiceList]{"Catalog.NodeServiceList", ours(nodeServiceList)}
 
 func nodeServiceList(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedNodeServiceList) error {
 	if args.Node == "" {

@@ -31,7 +31,7 @@ func answerChecks(env *Env, expr string, reply *wire.IndexedHealthChecks, query 
 func nodeOfCheck(c *wire.HealthCheck) string { return c.Node }
 
 // ChecksInState lists the checks in a state.
-var ChecksInState = Read[wire.ChecksInStateRequest, wire.IndexedHealthChecks]{"Health.ChecksInState", checksInState}
+var ChecksInState = Read[wire.ChecksInStateRequest, wire.IndexedHealthChecks]{"Health.ChecksInState", ours(checksInState)}
 
 func checksInState(env *Env, args *wire.ChecksInStateRequest, reply *wire.IndexedHealthChecks) error {
 	err := answerChecks(env, args.Filter, reply, func() (uint64, wire.HealthChecks) {
@@ -42,7 +42,7 @@ func checksInState(env *Env, args *wire.ChecksInStateRequest, reply *wire.Indexe
 }
 
 // NodeChecks lists the checks on a node.
-var NodeChecks = Read[wire.NodeSpecificRequest, wire.IndexedHealthChecks]{"Health.NodeChecks", nodeChecks}
+var NodeChecks = Read[wire.NodeSpecificRequest, wire.IndexedHealthChecks]{"Health.NodeChecks", ours(nodeChecks)}
 
 func nodeChecks(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedHealthChecks) error {
 	return answerChecks(env, args.Filter, reply, func() (uint64, wire.HealthChecks) {
@@ -51,7 +51,7 @@ func nodeChecks(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedHea
 }
 
 // ServiceChecks lists the checks of a service.
-var ServiceChecks = Read[wire.ServiceSpecificRequest, wire.IndexedHealthChecks]{"Health.ServiceChecks", serviceChecks}
+var ServiceChecks = Read[wire.ServiceSpecificRequest, wire.IndexedHealthChecks]{"Health.ServiceChecks", ours(serviceChecks)}
 
 func serviceChecks(env *Env, args *wire.ServiceSpecificRequest, reply *wire.IndexedHealthChecks) error {
 	if args.TagFilter {
@@ -66,7 +66,7 @@ func serviceChecks(env *Env, args *wire.ServiceSpecificRequest, reply *wire.Inde
 
 // HealthServiceNodes lists the instances of a service with nodes and checks,
 // whatever their state.
-var HealthServiceNodes = Read[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{"Health.ServiceNodes", healthServiceNodes}
+var HealthServiceNodes = Read[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{"Health.ServiceNodes", ours(healthServiceNodes)}
 
 func healthServiceNodes(env *Env, args *wire.ServiceSpecificRequest, reply *wire.IndexedCheckServiceNodes) error {
 	if args.ServiceName == "" {

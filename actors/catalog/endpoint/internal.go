@@ -5,7 +5,7 @@ import (
 )
 
 // NodeInfo returns a node with all that is on it.
-var NodeInfo = Read[wire.NodeSpecificRequest, wire.IndexedNodeDump]{"Internal.NodeInfo", nodeInfo}
+var NodeInfo = Read[wire.NodeSpecificRequest, wire.IndexedNodeDump]{"Internal.NodeInfo", ours(nodeInfo)}
 
 func nodeInfo(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedNodeDump) error {
 	idx, dump := env.View.NodeInfo(env.Watch, args.Node)
@@ -14,7 +14,7 @@ func nodeInfo(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedNodeD
 }
 
 // NodeDump returns all nodes with all that is on them.
-var NodeDump = Read[wire.DCSpecificRequest, wire.IndexedNodeDump]{"Internal.NodeDump", nodeDump}
+var NodeDump = Read[wire.DCSpecificRequest, wire.IndexedNodeDump]{"Internal.NodeDump", ours(nodeDump)}
 
 func nodeDump(env *Env, args *wire.DCSpecificRequest, reply *wire.IndexedNodeDump) error {
 	filter, err := compile[*wire.NodeInfo](args.Filter)
@@ -42,7 +42,7 @@ func visibleDump(env *Env, meta *wire.QueryMeta, dump wire.NodeDump) wire.NodeDu
 }
 
 // ServiceDump returns every instance of every service with health.
-var ServiceDump = Read[wire.ServiceDumpRequest, wire.IndexedNodesWithGateways]{"Internal.ServiceDump", serviceDump}
+var ServiceDump = Read[wire.ServiceDumpRequest, wire.IndexedNodesWithGateways]{"Internal.ServiceDump", ours(serviceDump)}
 
 func serviceDump(env *Env, args *wire.ServiceDumpRequest, reply *wire.IndexedNodesWithGateways) error {
 	filter, err := compile[wire.CheckServiceNode](args.Filter)

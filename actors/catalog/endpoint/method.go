@@ -120,6 +120,17 @@ func typed[A, R any](method string, args wire.Request, reply any) (*A, *R, error
 	return a, out, nil
 }
 
+// ours is a Read's Eval for requests that may name a peer. Nothing is imported from
+// peers here, so that there is nothing of them to answer.
+func ours[A, R any](eval func(*Env, *A, *R) error) func(*Env, *A, *R) error {
+	return func(env *Env, args *A, reply *R) error {
+		if p, ok := any(args).(interface{ Peer() string }); ok && p.Peer() != "" {
+			return nil
+		}
+		return eval(env, args, reply)
+	}
+}
+
 // resultErr is the usual Result: nothing but an error, if there is one.
 func resultErr[R any](result any, _ *R) error {
 	err, _ := result.(error)

@@ -110,6 +110,7 @@ func TestReads(t *testing.T) {
 		{name: "nodes_by_meta", method: "Catalog.ListNodes", args: &wire.DCSpecificRequest{NodeMetaFilters: map[string]string{"rack": "r1"}}, want: "n1"},
 		{name: "nodes_by_filter", method: "Catalog.ListNodes", args: &wire.DCSpecificRequest{QueryOptions: filter("Meta.rack==r1")}, want: "n1"},
 		{name: "nodes_allowed", method: "Catalog.ListNodes", args: &dc, authz: only{"n2": true}, want: "n2", filtered: true},
+		{name: "nodes_of_a_peer", method: "Catalog.ListNodes", args: &wire.DCSpecificRequest{PeerName: "p"}, want: ""},
 		{name: "services", method: "Catalog.ListServices", args: &dc, want: "db= web=blue,v1,v2"},
 		{name: "services_by_meta", method: "Catalog.ListServices", args: &wire.DCSpecificRequest{NodeMetaFilters: map[string]string{"rack": "r1"}}, want: "web=blue,v1"},
 		{name: "services_by_filter", method: "Catalog.ListServices", args: &wire.DCSpecificRequest{QueryOptions: filter("v2 in ServiceTags")}, want: "web=v2"},

@@ -47,6 +47,9 @@ func prepareRegister(env *Env, args *wire.RegisterRequest, _ *struct{}) (bool, e
 }
 
 func checkNode(args *wire.RegisterRequest) error {
+	if args.PeerName != "" {
+		return errors.New("services of peers are not supported")
+	}
 	if args.Node == "" {
 		return errNoNode
 	}

@@ -40,6 +40,7 @@ func TestPrepare(t *testing.T) {
 	}{
 		{name: "node", method: reg, args: &wire.RegisterRequest{Node: "n", Address: "a", ID: idA}},
 		{name: "no_node", method: reg, args: &wire.RegisterRequest{Address: "a"}, err: "Must provide node"},
+		{name: "node_of_a_peer", method: reg, args: &wire.RegisterRequest{Node: "n", Address: "a", PeerName: "p"}, err: "services of peers are not supported"},
 		{name: "bad_node_id", method: reg, args: &wire.RegisterRequest{Node: "n", Address: "a", ID: "x"}, err: "Bad node ID: uuid string is wrong length"},
 		{name: "no_address", method: reg, args: &wire.RegisterRequest{Node: "n"}, err: "Must provide address if SkipNodeUpdate is not set"},
 		{name: "no_address_needed", method: reg, args: &wire.RegisterRequest{Node: "n", SkipNodeUpdate: true}},

@@ -161,6 +161,16 @@ func (tx *Tx) ReapTombstones(upTo uint64) {
 	}
 }
 
+// Tombstones returns how many deletions are remembered, and the index of the
+// newest.
+func (q *Queries) Tombstones() (count int, newest uint64) {
+	for stone := range rows[Tombstone](q.tx, tableTombstones, byID+prefixOf) {
+		count++
+		newest = max(newest, stone.Index)
+	}
+	return count, newest
+}
+
 // delayLocks keeps keys from being locked for some time.
 func (tx *Tx) delayLocks(keys []string, delay time.Duration) {
 	if len(keys) == 0 || delay <= 0 {

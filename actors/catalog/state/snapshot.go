@@ -98,7 +98,7 @@ func NewRestorer(lastIndex uint64) *Restorer {
 func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known bool, err error) {
 	switch t {
 	case wire.RegisterRequestType:
-		return true, decoded(decode, r.tx.EnsureRegistration)
+		return true, decoded(decode, r.tx.restoreRegistration)
 	case wire.CoordinateBatchUpdateType:
 		return true, decoded(decode, func(c *wire.Coordinates) error { r.tx.putCoordinates(*c); return nil })
 	case wire.SessionRequestType:
@@ -122,6 +122,15 @@ func decoded[T any](decode func(any) error, do func(*T) error) error {
 		return err
 	}
 	return do(v)
+}
+
+// restoreRegistration leaves out what was imported from peers: its names are not
+// ours.
+func (tx *Tx) restoreRegistration(req *wire.RegisterRequest) error {
+	if req.PeerName != "" {
+		return nil
+	}
+	return tx.EnsureRegistration(req)
 }
 
 func (tx *Tx) restoreKV(e *wire.DirEntry) error {

@@ -176,6 +176,18 @@ func TestUnrelatedWriteWakesNobody(t *testing.T) {
 	}
 }
 
+func TestServiceThatAppears(t *testing.T) {
+	f := watched(t)
+	ws := memdb.NewWatchSet()
+	_, none := f.View().CheckServiceNodes(ws, "new")
+	equal(t, "instances", len(none), 0)
+	f.service("n2", "new", "new")
+	equal(t, "woken", fired(ws), true)
+	idx, found := f.View().CheckServiceNodes(nil, "NEW")
+	equal(t, "instances", instances(found), "n2/new")
+	equal(t, "index", idx, f.idx)
+}
+
 func TestViewsAreImmutable(t *testing.T) {
 	f := newFixture(t).set("a", "1")
 	old := f.View()
