@@ -64,6 +64,16 @@ type Config struct {
 	Status     *messages.Published[messages.RaftStatus] // required
 	Raft       ask.Address                              // required
 
+	// Routes and Call reach other servers: Routes says which there are, Call carries
+	// a method to one, by its address. Both nil: there is only this one.
+	Routes *messages.Published[messages.Routes]
+	Call   func(ctx context.Context, address, method string, args wire.Request, reply any) error
+	// Failed is told the servers that could not be reached. Optional.
+	Failed ask.Address
+
+	// Client says that this agent is no server: everything is forwarded.
+	Client bool
+
 	DefaultQueryTime time.Duration // of blocking queries that do not say; default 300 s
 	MaxQueryTime     time.Duration // of blocking queries that say more; default 600 s
 	Hold             time.Duration // how long to wait for a leader; default 7 s
@@ -106,8 +116,21 @@ func Write[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Write[A, R],
 // of the types that the method makes.
 func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
 	if dc := args.RequestDatacenter(); dc != "" && dc != inv.cfg.Datacenter {
-		return ErrNoPath
+		return inv.elsewhere(ctx, dc, m.Name(), args, reply)
 	}
+	if inv.cfg.Client {
+		return inv.throughServer(ctx, m.Name(), args, reply)
+	}
+	return inv.hold(ctx, func() error {
+		if leader := inv.otherLeader(args); leader != "" {
+			return inv.call(ctx, inv.cfg.Datacenter, leader, m.Name(), args, reply)
+		}
+		return inv.here(ctx, m, args, reply)
+	})
+}
+
+// here carries out a method on this server.
+func (inv *Invoker) here(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
 	switch m := m.(type) {
 	case endpoint.ReadMethod:
 		return inv.read(ctx, m, args, reply)
@@ -168,10 +191,8 @@ func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) erro
 		}
 		return nil
 	}
-	return inv.hold(ctx, func() error {
-		_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
-		return err
-	})
+	_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
+	return err
 }
 
 func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {
@@ -193,28 +214,26 @@ func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {
 }
 
 func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire.Request, reply any) error {
-	return inv.hold(ctx, func() error {
-		if !inv.cfg.Status.Load().Leads() {
-			return messages.ErrNotLeader
-		}
-		env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
-		propose, err := m.PrepareAny(env, args, reply)
-		if err != nil || !propose {
-			return err
-		}
-		entry, err := wire.Encode(m.EntryType(), args)
-		if err != nil {
-			return err
-		}
-		applied, err := ask.Do(ctx, inv.cfg.Raft, &messages.ApplyEntry{Entry: entry})
-		if err != nil {
-			return err
-		}
-		return m.ResultAny(applied.Result, reply)
-	})
+	if !inv.cfg.Status.Load().Leads() {
+		return messages.ErrNotLeader
+	}
+	env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
+	propose, err := m.PrepareAny(env, args, reply)
+	if err != nil || !propose {
+		return err
+	}
+	entry, err := wire.Encode(m.EntryType(), args)
+	if err != nil {
+		return err
+	}
+	applied, err := ask.Do(ctx, inv.cfg.Raft, &messages.ApplyEntry{Entry: entry})
+	if err != nil {
+		return err
+	}
+	return m.ResultAny(applied.Result, reply)
 }
 
-// hold tries again while nobody leads, for a while.
+// hold tries again while nobody leads, or nobody can be reached, for a while.
 func (inv *Invoker) hold(ctx context.Context, try func() error) error {
 	err := try()
 	if !errors.Is(err, messages.ErrNotLeader) {
