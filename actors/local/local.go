@@ -2,16 +2,22 @@
 // and keeps the catalog in line with them (anti-entropy).
 //
 //	http, health ──RegisterService, SetCheckStatus──▶ local ──register, deregister──▶ the catalog
-//	raft         ──NewLeader──────────────────────▶        ◀──what the catalog has──
+//	raft, leave  ──NewLeader, Withdraw────────────▶        ◀──what the catalog has──
+//	                                                       ──ChecksChanged──▶ health
 //
 // What is registered here is the truth for this node, and the catalog is the truth
 // for the cluster: the actor compares the two when something has changed here, when
 // a leader is found, and once a minute, and writes what differs, each thing by
-// itself, so that one that is refused does not hold up the others.
+// itself, so that one that is refused does not hold up the others. An output of a
+// check that changes while its status stays may wait for some minutes.
 //
 // Registrations survive a restart of the actor and of the agent: each is a file
 // below DIR/services or DIR/checks, and a request is answered once its file is on
-// disk. Those of configuration files are not kept twice.
+// disk. Those of configuration files are not kept twice, and win over what was
+// registered under the same ID. The results of checks survive a restart of the
+// actor; after one of the agent what was registered is critical until it has run.
+//
+// Once the node is withdrawn, nothing is written any more, whatever restarts.
 //
 // It does not run checks.
 package local
@@ -19,12 +25,12 @@ package local
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -32,28 +38,38 @@ import (
 // Name is the name the actor is spawned under.
 const Name = "local"
 
-const (
-	syncInterval  = time.Minute
-	retryInterval = 3 * time.Second
-	syncTimeout   = 30 * time.Second
-)
-
 // Config is what the actor needs from the rest of the agent.
 type Config struct {
 	Logger *zap.Logger // required
-	Node   *wire.Node  // required: what this node says of itself
-	Server bool
 
-	// Definitions are those of the configuration files.
+	// Node is what this node says of itself. Its address is the one that the LAN
+	// pool knows: the leader writes that, and would write against another. Required.
+	Node   *wire.Node
+	Server bool // the agent is a server
+
+	// Services and Checks are the definitions of configuration files.
 	Services []*messages.RegisterService
 	Checks   []*messages.RegisterCheck
 
-	DataDir string // where registrations are kept; empty: nowhere
+	DataDir string // where registrations are kept; empty: in memory only
 
-	View *messages.Published[messages.LocalView] // required: published here
+	// CheckUpdateInterval is how long the catalog may have an older output of a check
+	// whose status has not changed. 0: not at all.
+	CheckUpdateInterval time.Duration
+	// DiscardCheckOutput has all checks without output.
+	DiscardCheckOutput bool
 
-	// Read returns what the catalog has of this node. Read, Register and Deregister
-	// are called on goroutines and may wait.
+	View   *messages.Published[messages.LocalView] // required: published here
+	Health ask.Address                             // is told of ChecksChanged; nobody by default
+
+	// Members returns how many agents there are, which spreads their comparisons. nil:
+	// few.
+	Members func() int
+
+	// Read returns what the catalog has of this node: its services, nil when the node
+	// is not there, and its checks. What it returns is not changed. Register and
+	// Deregister write, and may change what they are given. All are called on
+	// goroutines, may wait, and end when the context does.
 	Read       func(context.Context) (*wire.NodeServices, wire.HealthChecks, error) // required
 	Register   func(context.Context, *wire.RegisterRequest) error                   // required
 	Deregister func(context.Context, *wire.DeregisterRequest) error                 // required
@@ -61,57 +77,75 @@ type Config struct {
 
 // New returns the producer of a local actor.
 func New(cfg Config) actor.Producer {
+	return produce(cfg, &lasting{
+		shelf: newShelf(cfg.DataDir, configured(cfg.Services, cfg.Checks)),
+		pen:   newPen(&cfg),
+		node:  cfg.Node,
+	})
+}
+
+func produce(cfg Config, l *lasting) actor.Producer {
 	return func() actor.Actor {
-		return &localActor{cfg: cfg, log: cfg.Logger.Named("agent"), state: newState(cfg.Node, cfg.Server)}
+		return &localActor{
+			cfg: cfg, log: cfg.Logger.Named("agent"),
+			lasting: l, state: newState(l.node, cfg.Server),
+		}
 	}
+}
+
+// lasting is what one instance of the actor leaves to the next.
+type lasting struct {
+	shelf *shelf
+	pen   *pen
+	node  *wire.Node // as configured last
 }
 
 // localActor is the shell around state. All fields belong to the mailbox.
 type localActor struct {
-	cfg   Config
-	log   *zap.Logger
-	state *state
-	shelf *shelf
+	cfg     Config
+	log     *zap.Logger
+	lasting *lasting
+	state   *state
 
-	ready     bool
-	pending   []*change // wait for their files
-	saving    bool
-	syncing   bool
-	again     bool // something changed while syncing
-	withdrawn bool // leaving: nothing is written any more
-	stop      context.CancelFunc
-	ctx       context.Context // ends with this instance
-	timer     *time.Timer
+	ctx context.Context // ends with this instance
+	end context.CancelFunc
+
+	ready  bool
+	early  []messages.Refuser // requests that came before
+	queue  []*change          // wait for their turn
+	saving *change            // its records are being kept; nil: none are
+
+	syncing  bool
+	again    bool // something changed meanwhile
+	failures int  // of syncs in a row
+	timer    *time.Timer
+	alarm    time.Time // when the timer goes off; zero: it is not set
 }
 
-// A change waits until its files are written; then it is made and answered.
-type change struct {
-	files []file
-	apply func() error
-	reply func(error)
+// own is what an instance tells itself, by way of a goroutine or a timer. The next
+// instance, which gets it when this one has failed meanwhile, does not listen.
+type own struct {
+	of  *localActor
+	msg any
 }
 
-// What the actor tells itself.
+// What comes in an own.
 type (
 	loaded struct {
-		services []*messages.RegisterService
-		checks   []*messages.RegisterCheck
+		records  []record
 		problems []error
+		err      error
 	}
 	saved struct {
-		changes []*change
-		errs    []error // by change
+		records []record
+		err     error
 	}
 	fetched struct {
 		has remote
 		err error
 	}
-	synced  struct{ failed bool }
-	due     struct{}
-	cleared struct {
-		answer func(*messages.StepDone)
-		done   *messages.StepDone
-	}
+	synced struct{ done []outcome }
+	due    struct{}
 )
 
 // Receive implements actor.Actor.
@@ -122,6 +156,18 @@ func (a *localActor) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		a.release()
 	case *actor.Stopped, *actor.DeadLetterResponse:
+	case *own:
+		if msg.of == a {
+			a.handleOwn(ctx, msg.msg)
+		}
+	default:
+		a.handle(ctx, msg)
+	}
+}
+
+// handleOwn has one case for each message to itself.
+func (a *localActor) handleOwn(ctx actor.Context, msg any) {
+	switch msg := msg.(type) {
 	case *loaded:
 		a.loaded(ctx, msg)
 	case *saved:
@@ -131,16 +177,17 @@ func (a *localActor) Receive(ctx actor.Context) {
 	case *synced:
 		a.synced(ctx, msg)
 	case *due:
+		a.alarm = time.Time{}
 		a.sync(ctx)
-	case *cleared:
-		msg.answer(msg.done)
-	default:
-		a.handle(ctx, msg)
 	}
 }
 
 // handle has one case for each message of the protocol.
 func (a *localActor) handle(ctx actor.Context, msg any) {
+	if r, ok := msg.(messages.Refuser); ok && !a.ready {
+		a.early = append(a.early, r)
+		return
+	}
 	switch msg := msg.(type) {
 	case *messages.RegisterService:
 		a.registerService(ctx, msg)
@@ -153,9 +200,7 @@ func (a *localActor) handle(ctx actor.Context, msg any) {
 	case *messages.SetCheckStatus:
 		a.setCheckStatus(ctx, msg)
 	case *messages.NewLeader:
-		if msg.ID != "" {
-			a.sync(ctx)
-		}
+		a.newLeader(ctx, msg)
 	case *messages.Reconfigure:
 		a.reconfigure(ctx, msg)
 	case *messages.Withdraw:
@@ -165,227 +210,64 @@ func (a *localActor) handle(ctx actor.Context, msg any) {
 	}
 }
 
-// started reads what was kept. The actor is ready when it is in place.
+// started has a goroutine read what was kept. The actor is ready when it is in
+// place.
 func (a *localActor) started(ctx actor.Context) {
-	a.ctx, a.stop = context.WithCancel(context.Background())
-	a.shelf = newShelf(a.cfg.DataDir)
-	root, self, shelf := ctx.ActorSystem().Root, ctx.Self(), a.shelf
-	go func() { root.Send(self, shelf.load()) }()
+	a.ctx, a.end = context.WithCancel(context.Background())
+	tell, base, shelf := a.teller(ctx), a.ctx, a.lasting.shelf
+	go func() {
+		records, problems, err := shelf.load(base)
+		tell(&loaded{records, problems, err})
+	}()
 }
 
 func (a *localActor) loaded(ctx actor.Context, msg *loaded) {
-	for _, err := range msg.problems {
-		a.log.Warn("a registration could not be read", zap.Error(err))
+	problems := msg.problems
+	if msg.err == nil {
+		problems = append(problems, a.state.restore(msg.records)...)
 	}
-	// Configuration files come last: they win over what was registered.
-	for _, s := range append(msg.services, a.cfg.Services...) {
-		a.state.addService(s)
+	for _, p := range problems {
+		a.log.Warn(p.Error())
 	}
-	for _, c := range append(msg.checks, a.cfg.Checks...) {
-		if err := a.state.addCheck(c); err != nil {
-			a.log.Warn("a check is left out", zap.String("check", c.Check.CheckID), zap.Error(err))
-		}
+	if msg.err != nil {
+		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
+		return
 	}
+	a.state.recall(a.cfg.View.Load())
 	a.publish()
 	a.ready = true
 	ctx.Request(ctx.Parent(), &messages.Ready{})
-	a.sync(ctx)
-	a.save(ctx) // what came in meanwhile
-}
-
-func (a *localActor) registerService(ctx actor.Context, msg *messages.RegisterService) {
-	var files []file
-	if !msg.FromConfig {
-		files = append(files, serviceFile(msg))
-		for _, c := range msg.Checks {
-			files = append(files, checkFile(&messages.RegisterCheck{Check: c, Token: msg.Token}))
-		}
-	}
-	a.change(ctx, files, func() error {
-		a.drop(a.state.addService(msg))
-		return nil
-	}, msg.Settle)
-}
-
-func (a *localActor) deregisterService(ctx actor.Context, msg *messages.DeregisterService) {
-	a.change(ctx, []file{{kind: services, id: msg.ID}}, func() error {
-		gone, err := a.state.removeService(msg.ID)
-		a.drop(gone)
-		return err
-	}, msg.Settle)
-}
-
-func (a *localActor) registerCheck(ctx actor.Context, msg *messages.RegisterCheck) {
-	if err := a.state.mayAddCheck(msg.Check); err != nil {
-		msg.Refuse(err)
-		return
-	}
-	var files []file
-	if !msg.FromConfig {
-		files = append(files, checkFile(msg))
-	}
-	a.change(ctx, files, func() error { return a.state.addCheck(msg) }, msg.Settle)
-}
-
-func (a *localActor) deregisterCheck(ctx actor.Context, msg *messages.DeregisterCheck) {
-	a.change(ctx, []file{{kind: checks, id: msg.ID}}, func() error { return a.state.removeCheck(msg.ID) }, msg.Settle)
-}
-
-// setCheckStatus is not kept on disk: after a restart a check runs again.
-func (a *localActor) setCheckStatus(ctx actor.Context, msg *messages.SetCheckStatus) {
-	changed, err := a.state.setCheck(msg.ID, msg.Status, msg.Output)
-	if changed {
-		a.publish()
-		a.sync(ctx)
-	}
-	msg.Settle(messages.Unit{}, err)
-}
-
-func (a *localActor) reconfigure(ctx actor.Context, msg *messages.Reconfigure) {
-	node := *a.state.node
-	node.Meta = msg.NodeMeta
-	a.state.node = &node
-	a.sync(ctx)
-}
-
-// change queues a change until its files are on disk.
-func (a *localActor) change(ctx actor.Context, files []file, apply func() error, settle func(messages.Unit, error)) {
-	a.pending = append(a.pending, &change{files, apply, func(err error) { settle(messages.Unit{}, err) }})
-	a.save(ctx)
-}
-
-// drop removes the files of checks that went with something else. It need not be
-// waited for: a check without its service is left out at the next start.
-func (a *localActor) drop(gone []string) {
-	for _, id := range gone {
-		a.pending = append(a.pending, &change{files: []file{{kind: checks, id: id}}})
-	}
-}
-
-// save has a goroutine write the files of all that is pending.
-func (a *localActor) save(ctx actor.Context) {
-	if !a.ready || a.saving || len(a.pending) == 0 {
-		return
-	}
-	batch := a.pending
-	a.pending, a.saving = nil, true
-	root, self, shelf := ctx.ActorSystem().Root, ctx.Self(), a.shelf
-	go func() {
-		errs := make([]error, len(batch))
-		for i, c := range batch {
-			errs[i] = shelf.put(c.files)
-		}
-		root.Send(self, &saved{batch, errs})
-	}()
-}
-
-func (a *localActor) saved(ctx actor.Context, msg *saved) {
-	a.saving = false
-	for i, c := range msg.changes {
-		err := msg.errs[i]
-		if err == nil && c.apply != nil {
-			err = c.apply()
-			a.publish() // before the answer: who registers reads what it registered
-		}
-		if c.reply != nil {
-			c.reply(err)
-		} else if err != nil {
-			a.log.Warn("a file of a registration stays behind", zap.Error(err))
-		}
+	early := a.early
+	a.early = nil
+	for _, msg := range early {
+		a.handle(ctx, msg)
 	}
 	a.sync(ctx)
-	a.save(ctx)
 }
 
+// release ends what is under way and lets nobody wait.
+func (a *localActor) release() {
+	if a.end != nil {
+		a.end()
+	}
+	a.disarm()
+	for _, r := range a.early {
+		r.Refuse(messages.ErrUnavailable)
+	}
+	for _, c := range a.queue {
+		c.settle(messages.Unit{}, messages.ErrUnavailable)
+	}
+	if a.saving != nil {
+		a.saving.settle(messages.Unit{}, fmt.Errorf("whether this was kept is unknown: %w", messages.ErrUnavailable))
+	}
+	a.early, a.queue, a.saving = nil, nil, nil
+}
+
+// publish comes before every answer: who registers reads what it registered.
 func (a *localActor) publish() { a.cfg.View.Publish(a.state.view()) }
 
-// sync compares with the catalog and writes what differs; see bridge.go.
-func (a *localActor) sync(ctx actor.Context) {
-	if !a.ready || a.withdrawn {
-		return
-	}
-	if a.syncing {
-		a.again = true
-		return
-	}
-	a.syncing, a.again = true, false
-	root, self, base, read := ctx.ActorSystem().Root, ctx.Self(), a.ctx, a.cfg.Read
-	go func() {
-		has, err := fetch(base, read)
-		root.Send(self, &fetched{has, err})
-	}()
-}
-
-func (a *localActor) fetched(ctx actor.Context, msg *fetched) {
-	if a.withdrawn {
-		a.syncing = false
-		return
-	}
-	if msg.err != nil {
-		a.log.Error("failed to sync remote state", zap.Error(msg.err))
-		a.synced(ctx, &synced{failed: true})
-		return
-	}
-	writes := a.state.compare(msg.has)
-	if len(writes) == 0 {
-		a.synced(ctx, &synced{})
-		return
-	}
-	root, self, base := ctx.ActorSystem().Root, ctx.Self(), a.ctx
-	w := writer{log: a.log, register: a.cfg.Register, deregister: a.cfg.Deregister}
-	go func() { root.Send(self, &synced{failed: !w.write(base, writes)}) }()
-}
-
-func (a *localActor) synced(ctx actor.Context, msg *synced) {
-	a.syncing = false
-	switch {
-	case msg.failed:
-		a.arm(ctx, retryInterval)
-	case a.again:
-		a.sync(ctx)
-	default:
-		a.arm(ctx, syncInterval)
-	}
-}
-
-// withdraw takes this node from the catalog and writes nothing any more.
-func (a *localActor) withdraw(ctx actor.Context, msg *messages.Withdraw) {
-	a.withdrawn = true
-	root, self, asker := ctx.ActorSystem().Root, ctx.Self(), ctx.Sender()
-	base, deregister, node := a.ctx, a.cfg.Deregister, a.state.node
-	note := fmt.Sprintf("node '%s', services: %d, checks: %d", node.Node, len(a.state.services), len(a.state.checks))
-	go func() {
-		within, cancel := context.WithTimeout(base, msg.Budget)
-		defer cancel()
-		done := &messages.StepDone{Step: msg.Step, Note: note}
-		if err := deregister(within, &wire.DeregisterRequest{Datacenter: node.Datacenter, Node: node.Node}); err != nil {
-			done = msg.Failed(err)
-		}
-		root.Send(self, &cleared{func(d *messages.StepDone) { root.Send(asker, d) }, done})
-	}()
-}
-
-func (a *localActor) release() {
-	if a.stop != nil {
-		a.stop()
-	}
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	for _, c := range a.pending {
-		if c.reply != nil {
-			c.reply(messages.ErrUnavailable)
-		}
-	}
-	a.pending = nil
-}
-
-// arm sets the timer for the next sync, spread so that agents that started
-// together do not all ask at once.
-func (a *localActor) arm(ctx actor.Context, d time.Duration) {
-	if a.timer != nil {
-		a.timer.Stop()
-	}
+// teller returns how a goroutine or a timer speaks to this instance.
+func (a *localActor) teller(ctx actor.Context) func(msg any) {
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	a.timer = time.AfterFunc(d+rand.N(d/4+1), func() { root.Send(self, &due{}) })
+	return func(msg any) { root.Send(self, &own{a, msg}) }
 }

@@ -1,186 +1,359 @@
 package local
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// The folders of a data directory that hold registrations, one file each.
-const (
-	services = "services"
-	checks   = "checks"
-)
-
-// maxFile bounds what is read of a registration.
+// maxFile bounds the file of a registration, when it is written as when it is
+// read.
 const maxFile = 1 << 20
 
-// file is what is to become of one file: nil content removes it.
-type file struct {
-	kind    string // services or checks
-	id      string
-	content any
+// shelf keeps registrations: each in a file, and all of them in memory, where the
+// next instance of the actor finds them, those of configuration files and of an
+// agent without a data directory too. Its methods block.
+//
+// A file is DIR/services/HASH or DIR/checks/HASH and holds what Consul's does, so
+// that either agent finds what the other has kept.
+type shelf struct {
+	dir    string   // empty: nothing is kept on disk
+	config []record // what configuration files say
+
+	// The turn is between the goroutines of two instances: what the last one writes,
+	// the next one reads after it.
+	turn turn
+	all  map[thing]record // nil until it is loaded
+}
+
+func newShelf(dir string, config []record) *shelf {
+	return &shelf{dir: dir, config: config, turn: newTurn()}
 }
 
 // What the files hold. The names are Consul's.
 type (
 	keptService struct {
-		Token   string
-		Service *wire.NodeService
+		Token                      string
+		Service                    *wire.NodeService
+		Source                     string
+		LocallyRegisteredAsSidecar bool
 	}
 	keptCheck struct {
-		Token string
-		Check *wire.HealthCheck
+		Check   *wire.HealthCheck
+		ChkType *wire.CheckType
+		Token   string
+		Source  string
 	}
 )
 
-func serviceFile(r *messages.RegisterService) file {
-	return file{kind: services, id: r.Service.ID, content: keptService{r.Token, r.Service}}
-}
+// sourceRemote is what Consul calls a registration that came by its API.
+const sourceRemote = "remote"
 
-func checkFile(r *messages.RegisterCheck) file {
-	return file{kind: checks, id: r.Check.CheckID, content: keptCheck{r.Token, r.Check}}
-}
-
-// shelf keeps registrations on disk. Its methods block; one goroutine at a time
-// uses it.
-type shelf struct {
-	dir string // empty: nothing is kept
-}
-
-func newShelf(dir string) *shelf { return &shelf{dir: dir} }
-
-// put writes and removes files. It stops at the first that fails.
-func (s *shelf) put(files []file) error {
-	if s.dir == "" {
-		return nil
+// load returns what is registered, services first. The first time it reads the
+// files; a file that makes no sense is set aside under another name, told of in
+// problems, and does not keep the others from being read. An error means that
+// files cannot be read that may be sound: to go on without them would take their
+// services from the catalog.
+func (s *shelf) load(ctx context.Context) (all []record, problems []error, err error) {
+	if err := s.turn.take(ctx); err != nil {
+		return nil, nil, err
 	}
-	for _, f := range files {
-		if err := s.putOne(f); err != nil {
-			return fmt.Errorf("keep %s %q on disk: %w", strings.TrimSuffix(f.kind, "s"), f.id, err)
+	defer s.turn.pass()
+	if s.all == nil {
+		if problems, err = s.read(); err != nil {
+			return nil, problems, fmt.Errorf("registrations kept below %s cannot be read: %w; let the agent read them, or move them away to start without", s.dir, err)
+		}
+	}
+	return slices.SortedFunc(maps.Values(s.all), byThing), problems, nil
+}
+
+func (s *shelf) read() (problems []error, err error) {
+	var kept []record
+	for _, k := range []kind{aService, aCheck} {
+		records, damaged, err := s.readFolder(k)
+		problems = append(problems, damaged...)
+		if err != nil {
+			return problems, err
+		}
+		kept = append(kept, records...)
+	}
+	now := settle(kept, s.config)
+	for _, r := range now.superseded {
+		if err := remove(s.path(r.thing)); err != nil {
+			problems = append(problems, fmt.Errorf("%s of a configuration file takes the place of what was registered: %w", r.thing, err))
+		}
+	}
+	for _, r := range now.orphans {
+		problems = append(problems, setAside(s.path(r.thing),
+			fmt.Errorf("%s is of service '%s', which is not registered", r.thing, r.check.ServiceID)))
+	}
+	s.all = make(map[thing]record, len(now.all))
+	for _, r := range now.all {
+		s.all[r.thing] = r
+	}
+	return problems, nil
+}
+
+// put makes the records last: all of them or, with an error, none. It does nothing
+// once ctx has ended.
+func (s *shelf) put(ctx context.Context, records []record) error {
+	if s.turn.take(ctx) != nil {
+		return messages.ErrUnavailable
+	}
+	defer s.turn.pass()
+	if ctx.Err() != nil {
+		return messages.ErrUnavailable
+	}
+	if s.dir != "" {
+		if err := s.write(records); err != nil {
+			return err
+		}
+	}
+	for _, r := range records {
+		if r.gone() {
+			delete(s.all, r.thing)
+		} else {
+			s.all[r.thing] = r
 		}
 	}
 	return nil
 }
 
-func (s *shelf) putOne(f file) error {
-	path := s.path(f)
-	if f.content == nil {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
+// write brings the files in line with the records. All that can fill a disk comes
+// first and leaves the old files as they are.
+func (s *shelf) write(records []record) error {
+	var staged []stagedFile
+	defer func() {
+		for _, f := range staged {
+			os.Remove(f.tmp) // nothing, once renamed
 		}
+	}()
+	folders := map[string]bool{}
+	for _, r := range records {
+		path := s.path(r.thing)
+		folders[filepath.Dir(path)] = true
+		if r.gone() || r.fromConfig {
+			continue
+		}
+		tmp, err := stageFile(path, r)
+		if err != nil {
+			return fmt.Errorf("%s cannot be kept on disk: %w; nothing was changed", r.thing, err)
+		}
+		staged = append(staged, stagedFile{tmp, path})
+	}
+	for _, f := range staged {
+		if err := os.Rename(f.tmp, f.path); err != nil {
+			return fmt.Errorf("a registration cannot be kept on disk: %w", err)
+		}
+	}
+	for _, r := range records {
+		if r.gone() || r.fromConfig {
+			if err := remove(s.path(r.thing)); err != nil {
+				return fmt.Errorf("%s stays registered: %w", r.thing, err)
+			}
+		}
+	}
+	for folder := range folders {
+		if err := syncFolder(folder); err != nil {
+			return fmt.Errorf("whether the registration lasts is unknown: %w", err)
+		}
+	}
+	return nil
+}
+
+// A stagedFile is written and on disk, but not yet under its name.
+type stagedFile struct{ tmp, path string }
+
+// stageFile writes a record beside where it is to be.
+func stageFile(path string, r record) (tmp string, err error) {
+	text, err := encode(r)
+	if err != nil {
+		return "", err
+	}
+	if len(text) > maxFile {
+		return "", fmt.Errorf("it has %d bytes, more than %d", len(text), maxFile)
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	text, err := json.Marshal(f.content)
-	if err != nil {
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+	return syncFolder(filepath.Dir(path))
+}
+
+func encode(r record) ([]byte, error) {
+	if r.service != nil {
+		return json.Marshal(keptService{r.token, r.service, sourceRemote, r.service.LocallyRegisteredAsSidecar})
 	}
-	return replace(path, text)
+	return json.Marshal(keptCheck{r.check, r.run, r.token, sourceRemote})
+}
+
+// decode reads a record. The status of a check is as of long ago: until it has run
+// it is critical.
+func decode(k kind, text []byte) (record, error) {
+	if len(text) > maxFile {
+		return record{}, fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	if k == aService {
+		var kept keptService
+		if err := json.Unmarshal(text, &kept); err != nil {
+			return record{}, err
+		}
+		if kept.Service == nil || kept.Service.ID == "" {
+			return record{}, errors.New("it lacks an ID")
+		}
+		kept.Service.LocallyRegisteredAsSidecar = kept.LocallyRegisteredAsSidecar
+		return record{thing: thing{k, kept.Service.ID}, service: kept.Service, token: kept.Token}, nil
+	}
+	var kept keptCheck
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return record{}, err
+	}
+	if kept.Check == nil || kept.Check.CheckID == "" {
+		return record{}, errors.New("it lacks an ID")
+	}
+	kept.Check.Status, kept.Check.Output = wire.HealthCritical, ""
+	return record{thing: thing{k, kept.Check.CheckID}, check: kept.Check, run: kept.ChkType, token: kept.Token}, nil
 }
 
 // path names a file after the hash of the ID, which may have any character.
-func (s *shelf) path(f file) string {
-	sum := sha256.Sum256([]byte(f.id))
-	return filepath.Join(s.dir, f.kind, hex.EncodeToString(sum[:16]))
+func (s *shelf) path(t thing) string {
+	sum := sha256.Sum256([]byte(t.id))
+	return filepath.Join(s.folder(t.kind), hex.EncodeToString(sum[:]))
 }
 
-// replace writes a file as a whole: a crash leaves the old one or the new.
-func replace(path string, text []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // nothing, once renamed
-	_, err = tmp.Write(text)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
-}
+func (s *shelf) folder(k kind) string { return filepath.Join(s.dir, string(k)+"s") }
 
-// load reads what was kept. A file that makes no sense is set aside under
-// another name, told of, and does not keep the others from being read.
-func (s *shelf) load() *loaded {
-	all := &loaded{}
+// The ends of names that are not those of registrations.
+const (
+	tmpExt   = ".tmp"   // of a write that was cut short
+	asideExt = ".aside" // of what was set aside
+)
+
+// readFolder reads the registrations of one kind.
+func (s *shelf) readFolder(k kind) (all []record, problems []error, err error) {
 	if s.dir == "" {
-		return all
+		return nil, nil, nil
 	}
-	eachKept(s, services, all, func(k *keptService) bool {
-		if k.Service == nil || k.Service.ID == "" {
-			return false
-		}
-		all.services = append(all.services, &messages.RegisterService{Service: k.Service, Token: k.Token})
-		return true
-	})
-	eachKept(s, checks, all, func(k *keptCheck) bool {
-		if k.Check == nil || k.Check.CheckID == "" {
-			return false
-		}
-		all.checks = append(all.checks, &messages.RegisterCheck{Check: k.Check, Token: k.Token})
-		return true
-	})
-	return all
-}
-
-func eachKept[K any](s *shelf, kind string, all *loaded, take func(*K) bool) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, kind))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			all.problems = append(all.problems, err)
-		}
-		return
+	entries, err := os.ReadDir(s.folder(k))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
 	}
 	for _, e := range entries {
-		path := filepath.Join(s.dir, kind, e.Name())
+		path := filepath.Join(s.folder(k), e.Name())
 		switch filepath.Ext(path) {
-		case ".tmp": // of a write that was cut short
-			os.Remove(path)
+		case tmpExt:
+			if err := remove(path); err != nil {
+				problems = append(problems, err)
+			}
 			continue
-		case ".damaged":
+		case asideExt:
 			continue
 		}
-		k := new(K)
-		if err := readJSON(path, k); err != nil || !take(k) {
-			all.problems = append(all.problems, setAside(path, err))
+		text, err := readFile(path)
+		if err != nil {
+			return nil, problems, err
 		}
+		if text == nil {
+			continue
+		}
+		r, err := decode(k, text)
+		if err == nil {
+			err = s.settleName(path, r)
+		}
+		if err != nil {
+			problems = append(problems, setAside(path, err))
+			continue
+		}
+		all = append(all, r)
 	}
+	return all, problems, nil
 }
 
-func readJSON(path string, into any) error {
+// readFile returns the content of a file, cut off beyond what one can have; nil
+// when it is not a file, as are the folders that Consul has there.
+func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) { // a link to nowhere
+		return nil, nil
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info.Size() > maxFile {
-		return fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, into)
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
+// settleName gives a file the name that it has nowadays: Consul has had others.
+func (s *shelf) settleName(path string, r record) error {
+	want := s.path(r.thing)
+	if path == want {
+		return nil
+	}
+	if _, err := os.Lstat(want); err == nil {
+		return fmt.Errorf("%s has a file of its own", r.thing)
+	}
+	return os.Rename(path, want)
+}
+
+// setAside renames a file that cannot be used and returns what to tell of it.
 func setAside(path string, why error) error {
-	if why == nil {
-		why = errors.New("it lacks an ID")
-	}
-	aside := path + ".damaged"
+	aside := path + asideExt
 	if err := os.Rename(path, aside); err != nil {
-		return fmt.Errorf("%s is damaged (%w) and cannot be set aside: %w", path, why, err)
+		return fmt.Errorf("%s cannot be used (%w) nor be set aside: %w", path, why, err)
 	}
-	return fmt.Errorf("%s is damaged (%w) and now called %s; register the service or check again", path, why, filepath.Base(aside))
+	return fmt.Errorf("%s cannot be used (%w) and is now called %s; register again what was in it", path, why, filepath.Base(aside))
+}
+
+// remove removes a file that may be gone.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// syncFolder makes what was renamed and removed in a folder last.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was ever kept there
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -4,250 +4,360 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
 // state is what is registered at this agent, and what the node says of itself. It
-// is the truth for this node; the catalog is made to agree.
+// is the truth for this node; the catalog is made to agree (state_sync.go).
+//
+// Changes are records: a request is turned into records by the state as it is, the
+// records are kept on disk, and then they are applied.
 type state struct {
 	node     *wire.Node
 	server   bool // its service "consul" and its health are the leader's to write
 	services map[string]*service
 	checks   map[string]*check
+
+	// departed has the tokens of what is not registered any more and may be in the
+	// catalog still.
+	departed map[thing]string
+
+	shown messages.LocalView // the newest view; a map is nil when it has to be made anew
 }
 
+// service is a service that is registered here. It is replaced, never changed.
 type service struct {
-	def        *wire.NodeService
-	token      string
-	fromConfig bool
+	def   *wire.NodeService
+	token string
+	// fresh marks a service that was registered anew and has not reached the catalog
+	// yet: its tags count, although others may override them.
+	fresh bool
 }
 
+// check is a check that is registered here. It is replaced, never changed.
 type check struct {
-	def        *wire.HealthCheck
-	token      string
-	fromConfig bool
+	def   *wire.HealthCheck
+	run   *wire.CheckType
+	token string
+	// outputDue is until when the catalog may have an older output; zero when it has
+	// this one, or must have it at once.
+	outputDue time.Time
 }
 
 func newState(node *wire.Node, server bool) *state {
-	return &state{node: node, server: server, services: map[string]*service{}, checks: map[string]*check{}}
+	return &state{
+		node: node, server: server,
+		services: map[string]*service{}, checks: map[string]*check{},
+		departed: map[thing]string{},
+	}
 }
 
-// A remote is what the catalog has of this node.
-type remote struct {
-	node     *wire.Node // nil when it is not there
-	services map[string]*wire.NodeService
-	checks   wire.HealthChecks
-}
-
-// A write is one request that makes the catalog agree in one thing. One of the
-// requests is set.
-type write struct {
-	what       string // for the log: "service 'web'"
-	register   *wire.RegisterRequest
-	deregister *wire.DeregisterRequest
-}
-
-// addService registers a service. Its checks that are not named stay, unless
-// replace takes them away. It returns the IDs of the checks that went.
-func (s *state) addService(r *messages.RegisterService) (gone []string) {
-	s.services[r.Service.ID] = &service{r.Service, r.Token, r.FromConfig}
+// registerService returns the records of a service and its checks, or why it
+// cannot be registered.
+func (s *state) registerService(r *messages.RegisterService) ([]record, error) {
+	def, err := normalService(r.Service)
+	if err != nil {
+		return nil, err
+	}
+	if s.server && def.ID == wire.ConsulServiceID {
+		return nil, errConsulService
+	}
+	if other, ok := confused(s.services, def.ID); ok {
+		return nil, fmt.Errorf("service %q is registered here, and the catalog does not tell %q from it; deregister it first", other, def.ID)
+	}
+	all := []record{{
+		thing: thing{aService, def.ID}, service: def, token: r.Token, fromConfig: r.FromConfig,
+	}}
 	named := map[string]bool{}
 	for _, c := range r.Checks {
-		named[c.CheckID] = true
-		s.checks[c.CheckID] = &check{s.bound(c), r.Token, r.FromConfig}
+		one, err := s.checkRecord(c, def)
+		if err != nil {
+			return nil, err
+		}
+		if had := s.checks[one.id]; had != nil {
+			one.check.Status, one.check.Output = had.def.Status, had.def.Output
+		}
+		one.token, one.fromConfig = r.Token, r.FromConfig
+		named[one.id] = true
+		all = append(all, one)
 	}
 	if !r.ReplaceChecks {
-		return nil
+		return all, nil
 	}
-	return s.dropChecks(func(c *check) bool { return c.def.ServiceID == r.Service.ID && !named[c.def.CheckID] })
-}
-
-// removeService takes a service away, and its checks, whose IDs it returns.
-func (s *state) removeService(id string) (gone []string, err error) {
-	if s.services[id] == nil {
-		return nil, fmt.Errorf("Unknown service ID %q. Ensure that the service ID is passed, not the service name.", id) //nolint:staticcheck,revive // Consul's text
-	}
-	delete(s.services, id)
-	return s.dropChecks(func(c *check) bool { return c.def.ServiceID == id }), nil
-}
-
-// addCheck registers a check.
-func (s *state) addCheck(r *messages.RegisterCheck) error {
-	if err := s.mayAddCheck(r.Check); err != nil {
-		return err
-	}
-	s.checks[r.Check.CheckID] = &check{s.bound(r.Check), r.Token, r.FromConfig}
-	return nil
-}
-
-func (s *state) mayAddCheck(c *wire.HealthCheck) error {
-	if c.ServiceID != "" && s.services[c.ServiceID] == nil {
-		return fmt.Errorf("ServiceID %q does not exist", c.ServiceID)
-	}
-	return nil
-}
-
-func (s *state) removeCheck(id string) error {
-	if s.checks[id] == nil {
-		return fmt.Errorf("Unknown check ID %q. Ensure that the check ID is passed, not the check name.", id) //nolint:staticcheck,revive // Consul's text
-	}
-	delete(s.checks, id)
-	return nil
-}
-
-// setCheck takes in the result of a check. It says whether that changed anything.
-func (s *state) setCheck(id, status, output string) (changed bool, err error) {
-	c := s.checks[id]
-	if c == nil {
-		return false, fmt.Errorf("Unknown check ID %q. Ensure that the check ID is passed, not the check name.", id) //nolint:staticcheck,revive // Consul's text
-	}
-	if c.def.Status == status && c.def.Output == output {
-		return false, nil
-	}
-	def := *c.def // views that are out hold the old one
-	def.Status, def.Output = status, output
-	c.def = &def
-	return true, nil
-}
-
-// bound fills in what a check has from its node and its service.
-func (s *state) bound(c *wire.HealthCheck) *wire.HealthCheck {
-	def := *c
-	def.Node = s.node.Node
-	if svc := s.services[def.ServiceID]; svc != nil {
-		def.ServiceName = svc.def.Service
-		def.ServiceTags = svc.def.Tags
-	}
-	return &def
-}
-
-func (s *state) dropChecks(gone func(*check) bool) (ids []string) {
-	for id, c := range s.checks {
-		if gone(c) {
-			ids = append(ids, id)
-			delete(s.checks, id)
+	for _, c := range s.checksOf(def.ID) {
+		if !named[c.def.CheckID] {
+			all = append(all, record{thing: thing{aCheck, c.def.CheckID}})
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	return all, nil
 }
 
-// view returns what is registered, for everybody to read.
-func (s *state) view() *messages.LocalView {
-	v := &messages.LocalView{
-		Services: make(map[string]*wire.NodeService, len(s.services)),
-		Checks:   make(map[string]*wire.HealthCheck, len(s.checks)),
+// deregisterService returns the records of a service and its checks being gone.
+func (s *state) deregisterService(id string) ([]record, error) {
+	if s.services[id] == nil {
+		return nil, fmt.Errorf("%w %q. Ensure that the service ID is passed, not the service name.", messages.ErrUnknownService, id) //nolint:staticcheck,revive // Consul's text
+	}
+	all := []record{{thing: thing{aService, id}}}
+	for _, c := range s.checksOf(id) {
+		all = append(all, record{thing: thing{aCheck, c.def.CheckID}})
+	}
+	return all, nil
+}
+
+// registerCheck returns the record of a check, or why it cannot be registered.
+func (s *state) registerCheck(r *messages.RegisterCheck) ([]record, error) {
+	var def *wire.NodeService
+	if r.Check != nil && r.Check.ServiceID != "" {
+		svc := s.services[r.Check.ServiceID]
+		if svc == nil {
+			return nil, fmt.Errorf("ServiceID %q does not exist", r.Check.ServiceID)
+		}
+		def = svc.def
+	}
+	one, err := s.checkRecord(r.CheckDefinition, def)
+	if err != nil {
+		return nil, err
+	}
+	one.token, one.fromConfig = r.Token, r.FromConfig
+	return []record{one}, nil
+}
+
+// deregisterCheck returns the record of a check being gone.
+func (s *state) deregisterCheck(id string) ([]record, error) {
+	if s.checks[id] == nil {
+		return nil, unknownCheck(id)
+	}
+	return []record{{thing: thing{aCheck, id}}}, nil
+}
+
+func (s *state) checkRecord(c messages.CheckDefinition, of *wire.NodeService) (record, error) {
+	def, err := normalCheck(c.Check, s.node.Node, of)
+	if err != nil {
+		return record{}, err
+	}
+	if other, ok := confused(s.checks, def.CheckID); ok {
+		return record{}, fmt.Errorf("check %q is registered here, and the catalog does not tell %q from it; deregister it first", other, def.CheckID)
+	}
+	return record{thing: thing{aCheck, def.CheckID}, check: def, run: c.Run}, nil
+}
+
+// apply makes the records true. It says whether checks came or went.
+func (s *state) apply(records []record) (checksChanged bool) {
+	for _, r := range records {
+		switch r.kind {
+		case aService:
+			s.applyService(r)
+		case aCheck:
+			s.applyCheck(r)
+			checksChanged = true
+		}
+	}
+	return checksChanged
+}
+
+func (s *state) applyService(r record) {
+	s.shown.Services = nil
+	had := s.services[r.id]
+	if r.gone() {
+		if had != nil {
+			s.departed[r.thing] = had.token
+		}
+		delete(s.services, r.id)
+		return
+	}
+	delete(s.departed, r.thing)
+	s.services[r.id] = &service{
+		def: r.service, token: r.token,
+		fresh: had == nil || had.fresh || !sameService(had.def, r.service),
+	}
+	s.rebind(r.id)
+}
+
+func (s *state) applyCheck(r record) {
+	s.shown.Checks, s.shown.Runs = nil, nil
+	if r.gone() {
+		if had := s.checks[r.id]; had != nil {
+			s.departed[r.thing] = had.token
+		}
+		delete(s.checks, r.id)
+		return
+	}
+	delete(s.departed, r.thing)
+	s.checks[r.id] = &check{def: r.check, run: r.run, token: r.token}
+}
+
+// rebind has the checks of a service say what the service says, as the catalog
+// will have it.
+func (s *state) rebind(serviceID string) {
+	svc := s.services[serviceID].def
+	for _, c := range s.checksOf(serviceID) {
+		if c.def.ServiceName == svc.Service && slices.Equal(c.def.ServiceTags, svc.Tags) {
+			continue
+		}
+		next, def := *c, *c.def
+		def.ServiceName, def.ServiceTags = svc.Service, svc.Tags
+		next.def = &def
+		s.checks[def.CheckID] = &next
+		s.shown.Checks = nil
+	}
+}
+
+// restore applies what was kept and what configuration files say. It returns why
+// some of it is left out.
+func (s *state) restore(records []record) (problems []error) {
+	for _, r := range records {
+		var usable []record
+		var err error
+		switch r.kind {
+		case aService:
+			usable, err = s.registerService(&messages.RegisterService{Service: r.service, Token: r.token, FromConfig: r.fromConfig})
+		case aCheck:
+			usable, err = s.registerCheck(&messages.RegisterCheck{
+				CheckDefinition: messages.CheckDefinition{Check: r.check, Run: r.run}, Token: r.token, FromConfig: r.fromConfig,
+			})
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s is left out: %w", r.thing, err))
+			continue
+		}
+		s.apply(usable)
 	}
 	for id, svc := range s.services {
-		v.Services[id] = svc.def
+		known := *svc
+		known.fresh = false // it has been in the catalog, where others may have overridden its tags
+		s.services[id] = &known
 	}
-	for id, c := range s.checks {
-		v.Checks[id] = c.def
-	}
-	return v
+	return problems
 }
 
-// compare returns the writes that make the catalog agree, each about one thing, so
-// that one that is refused does not hold up the others. Things that are gone go
-// first: a new one may have taken an ID that is theirs.
-func (s *state) compare(has remote) []write {
-	var all []write
-	all = append(all, s.gone(has)...)
-	if w, ok := s.compareNode(has.node); ok {
-		all = append(all, w)
+// recall takes the results of checks from a view that an earlier instance has
+// published. A nil view has none.
+func (s *state) recall(before *messages.LocalView) {
+	if before == nil {
+		return
 	}
-	written := map[string]bool{} // checks that go with their service
-	for _, id := range slices.Sorted(maps.Keys(s.services)) {
-		svc, there := s.services[id], has.services[id]
-		def := svc.def
-		if there != nil && def.EnableTagOverride {
-			def = withTags(def, there.Tags)
+	for id, had := range before.Checks {
+		if c := s.checks[id]; c != nil && c.def.ServiceID == had.ServiceID {
+			s.checks[id] = c.with(had.Status, had.Output)
 		}
-		if there != nil && sameService(def, there) {
-			continue
-		}
-		checks := s.checksOf(id)
-		for _, c := range checks {
-			written[c.CheckID] = true
-		}
-		r := s.registration(svc.token)
-		r.Service, r.Checks = def, checks
-		all = append(all, write{what: "service '" + id + "'", register: r})
 	}
-	return append(all, s.compareChecks(has, written)...)
+	s.shown.Checks = nil
 }
 
-func (s *state) compareNode(has *wire.Node) (write, bool) {
-	n := s.node
-	if has != nil && has.ID == n.ID && has.Address == n.Address &&
-		maps.Equal(has.TaggedAddresses, n.TaggedAddresses) && maps.Equal(has.Meta, n.Meta) {
-		return write{}, false
+// How soon the catalog has to hear of the result of a check.
+type urgency int
+
+const (
+	never urgency = iota // nothing has changed
+	later                // the output only
+	now                  // the status
+)
+
+// setCheck takes in the result of a check at the time at. When nothing but its
+// output changes, the catalog need not have it for as long as hold; a change that
+// is held already is not held for longer.
+func (s *state) setCheck(id, status, output string, at time.Time, hold time.Duration) (urgency, error) {
+	c := s.checks[id]
+	switch {
+	case c == nil:
+		return never, unknownCheck(id)
+	case !wire.ValidStatus(status):
+		return never, fmt.Errorf("check %q cannot have the status %q: it is passing, warning or critical", id, status)
+	case c.def.Status == status && c.def.Output == output:
+		return never, nil
 	}
-	r := s.registration("")
-	r.SkipNodeUpdate = false
-	return write{what: "node info", register: r}, true
+	next := c.with(status, output)
+	s.checks[id] = next
+	s.shown.Checks = nil
+	if c.def.Status != status || hold == 0 {
+		return now, nil
+	}
+	next.outputDue = c.outputDue
+	if next.outputDue.IsZero() {
+		next.outputDue = at.Add(hold)
+	}
+	return later, nil
 }
 
-func (s *state) compareChecks(has remote, written map[string]bool) (all []write) {
-	there := make(map[string]*wire.HealthCheck, len(has.checks))
-	for _, c := range has.checks {
-		there[c.CheckID] = c
+// with returns the check with a result.
+func (c *check) with(status, output string) *check {
+	def := *c.def
+	def.Status, def.Output = status, output
+	return &check{def: &def, run: c.run, token: c.token}
+}
+
+// view returns what is registered, for everybody to read. What has not changed is
+// shared with the view before.
+func (s *state) view() *messages.LocalView {
+	if s.shown.Services == nil {
+		s.shown.Services = make(map[string]*wire.NodeService, len(s.services))
+		for id, svc := range s.services {
+			s.shown.Services[id] = svc.def
+		}
 	}
+	if s.shown.Checks == nil {
+		s.shown.Checks = make(map[string]*wire.HealthCheck, len(s.checks))
+		for id, c := range s.checks {
+			s.shown.Checks[id] = c.def
+		}
+	}
+	if s.shown.Runs == nil {
+		s.shown.Runs = map[string]*wire.CheckType{}
+		for id, c := range s.checks {
+			if c.run != nil {
+				s.shown.Runs[id] = c.run
+			}
+		}
+	}
+	v := s.shown
+	return &v
+}
+
+// checksOf returns the checks of a service, by ID.
+func (s *state) checksOf(serviceID string) (all []*check) {
 	for _, id := range slices.Sorted(maps.Keys(s.checks)) {
-		c := s.checks[id]
-		if written[id] || sameCheck(c.def, there[id]) {
-			continue
+		if c := s.checks[id]; c.def.ServiceID == serviceID {
+			all = append(all, c)
 		}
-		r := s.registration(c.token)
-		r.Checks = wire.HealthChecks{c.def}
-		all = append(all, write{what: "check '" + id + "'", register: r})
 	}
 	return all
 }
 
-// gone returns the writes that take away what is in the catalog and not here.
-func (s *state) gone(has remote) (all []write) {
-	for _, id := range slices.Sorted(maps.Keys(has.services)) {
-		if s.services[id] != nil || s.server && id == wire.ConsulServiceID {
-			continue
+// setMeta replaces the node's metadata, but for what the agent itself has put
+// there.
+func (s *state) setMeta(meta map[string]string) {
+	node := *s.node // the old one may be on its way to the catalog
+	node.Meta = maps.Clone(meta)
+	for k, v := range s.node.Meta {
+		if strings.HasPrefix(k, wire.MetaKeyReservedPrefix) {
+			if node.Meta == nil {
+				node.Meta = map[string]string{}
+			}
+			node.Meta[k] = v
 		}
-		all = append(all, write{what: "service '" + id + "'", deregister: &wire.DeregisterRequest{
-			Datacenter: s.node.Datacenter, Node: s.node.Node, ServiceID: id,
-		}})
 	}
-	for _, c := range has.checks {
-		left := has.services[c.ServiceID] != nil && s.services[c.ServiceID] == nil // goes with its service
-		if s.checks[c.CheckID] != nil || c.CheckID == wire.SerfCheckID || left {
-			continue
-		}
-		all = append(all, write{what: "check '" + c.CheckID + "'", deregister: &wire.DeregisterRequest{
-			Datacenter: s.node.Datacenter, Node: s.node.Node, CheckID: c.CheckID,
-		}})
-	}
-	return all
+	s.node = &node
 }
 
-// registration returns a request about this node that leaves the node as it is.
-func (s *state) registration(token string) *wire.RegisterRequest {
-	return &wire.RegisterRequest{
-		Datacenter:      s.node.Datacenter,
-		ID:              s.node.ID,
-		Node:            s.node.Node,
-		Address:         s.node.Address,
-		TaggedAddresses: s.node.TaggedAddresses,
-		NodeMeta:        s.node.Meta,
-		SkipNodeUpdate:  true,
-		WriteRequest:    wire.WriteRequest{Token: token},
+// confused returns an ID that is in use and that the catalog, which goes by lower
+// case, does not tell from id.
+func confused[T any](in map[string]T, id string) (string, bool) {
+	if _, known := in[id]; known {
+		return "", false
 	}
-}
-
-func (s *state) checksOf(serviceID string) (all wire.HealthChecks) {
-	for _, id := range slices.Sorted(maps.Keys(s.checks)) {
-		if s.checks[id].def.ServiceID == serviceID {
-			all = append(all, s.checks[id].def)
+	folded := strings.ToLower(id)
+	for other := range in {
+		if strings.ToLower(other) == folded {
+			return other, true
 		}
 	}
-	return all
+	return "", false
+}
+
+func unknownCheck(id string) error {
+	return fmt.Errorf("%w %q. Ensure that the check ID is passed, not the check name.", messages.ErrUnknownCheck, id) //nolint:staticcheck,revive // Consul's text
 }

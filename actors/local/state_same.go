@@ -1,44 +1,156 @@
 package local
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// sameService says whether two definitions mean the same. What the catalog adds,
-// indexes and empty collections, does not count.
-func sameService(a, b *wire.NodeService) bool {
-	return a.Kind == b.Kind && a.Service == b.Service && a.Address == b.Address && a.Port == b.Port &&
-		a.SocketPath == b.SocketPath && a.EnableTagOverride == b.EnableTagOverride &&
-		slices.Equal(a.Tags, b.Tags) &&
-		maps.Equal(a.Meta, b.Meta) &&
-		maps.Equal(a.TaggedAddresses, b.TaggedAddresses) &&
-		weights(a) == weights(b) &&
-		reflect.DeepEqual(a.Locality, b.Locality) &&
-		reflect.DeepEqual(a.Proxy, b.Proxy) &&
-		reflect.DeepEqual(a.Connect, b.Connect)
-}
+// The catalog fills in what a registration leaves out. What is registered here is
+// brought into the form that the catalog will give it, so that what is added there
+// never looks like a difference, which would be written anew once a minute for
+// ever. What the catalog would refuse for ever is refused here.
 
-// weights returns the weights in force: 1 and 1 unless they are given.
-func weights(s *wire.NodeService) wire.Weights {
-	if s.Weights == nil {
-		return wire.Weights{Passing: 1, Warning: 1}
+var (
+	errNoServiceName = errors.New("Missing service name")         //nolint:staticcheck,revive // Consul's text
+	errNoCheckID     = errors.New("Must provide CheckID or Name") //nolint:staticcheck,revive // Consul's text
+	errAddress       = errors.New("Invalid service address")      //nolint:staticcheck,revive // Consul's text
+	errConsulService = fmt.Errorf("the service ID %q is that of this server itself; choose another", wire.ConsulServiceID)
+	errSerfCheck     = fmt.Errorf("the check ID %q is that of the leader's check; choose another", wire.SerfCheckID)
+	errNUL           = errors.New("an ID must not contain a NUL byte")
+)
+
+// normalService returns a copy of a service as the catalog will keep it.
+func normalService(s *wire.NodeService) (*wire.NodeService, error) {
+	if s == nil || s.Service == "" {
+		return nil, errNoServiceName
 	}
-	return *s.Weights
+	def := *s
+	def.ID = cmp.Or(def.ID, def.Service)
+	def.RaftIndex = wire.RaftIndex{}
+	if def.Weights == nil {
+		def.Weights = &wire.Weights{Passing: 1, Warning: 1}
+	}
+	if strings.ContainsRune(def.ID+def.Service, 0) {
+		return nil, errNUL
+	}
+	if addr, err := netip.ParseAddr(def.Address); err == nil && addr.IsUnspecified() {
+		return nil, errAddress
+	}
+	if err := wire.ValidateWeights(def.Weights); err != nil {
+		return nil, fmt.Errorf("Invalid Weights: %w", err) //nolint:staticcheck,revive // Consul's text
+	}
+	if err := wire.ValidateServiceMeta(def.Kind, def.Meta); err != nil {
+		return nil, fmt.Errorf("Invalid Service Meta: %w", err) //nolint:staticcheck,revive // Consul's text
+	}
+	if err := endpoint.ValidateService(&def); err != nil {
+		return nil, err
+	}
+	def.Connect.SidecarService = nil // it never reaches the catalog
+	return &def, nil
 }
 
-// sameCheck says whether the catalog's check, which may be nil, says the same.
-func sameCheck(a, b *wire.HealthCheck) bool {
-	return b != nil && a.Name == b.Name && a.Status == b.Status && a.Output == b.Output && a.Notes == b.Notes &&
-		a.ServiceID == b.ServiceID && a.Type == b.Type && a.Interval == b.Interval && a.Timeout == b.Timeout &&
-		a.ExposedPort == b.ExposedPort && reflect.DeepEqual(a.Definition, b.Definition)
+// normalCheck returns a copy of a check as the catalog will keep it: of a node,
+// or of a service on it unless of is nil.
+func normalCheck(c *wire.HealthCheck, node string, of *wire.NodeService) (*wire.HealthCheck, error) {
+	if c == nil || idOf(c) == "" {
+		return nil, errNoCheckID
+	}
+	def := *c
+	def.Node, def.CheckID = node, idOf(c)
+	def.RaftIndex = wire.RaftIndex{}
+	def.Type = cmp.Or(def.Type, def.Definition.Type())
+	def.Status = cmp.Or(def.Status, wire.HealthCritical)
+	def.ServiceID, def.ServiceName, def.ServiceTags = "", "", nil
+	if of != nil {
+		def.ServiceID, def.ServiceName, def.ServiceTags = of.ID, of.Service, of.Tags
+	}
+	switch {
+	case strings.ContainsRune(def.CheckID, 0):
+		return nil, errNUL
+	case def.CheckID == wire.SerfCheckID:
+		return nil, errSerfCheck
+	case !wire.ValidStatus(def.Status):
+		return nil, fmt.Errorf("check %q cannot have the status %q: it is passing, warning or critical", def.CheckID, def.Status)
+	}
+	return &def, nil
 }
 
-func withTags(s *wire.NodeService, tags []string) *wire.NodeService {
-	own := *s
-	own.Tags = tags
-	return &own
+// sameService says whether the catalog's service says the same as ours.
+func sameService(ours, theirs *wire.NodeService) bool {
+	return ours.Kind == theirs.Kind && ours.Service == theirs.Service &&
+		ours.Address == theirs.Address && ours.Port == theirs.Port && ours.SocketPath == theirs.SocketPath &&
+		ours.EnableTagOverride == theirs.EnableTagOverride &&
+		slices.Equal(ours.Tags, theirs.Tags) &&
+		maps.Equal(ours.Meta, theirs.Meta) &&
+		sameAddresses(ours.TaggedAddresses, theirs.TaggedAddresses) &&
+		theirs.Weights != nil && *ours.Weights == *theirs.Weights &&
+		reflect.DeepEqual(ours.Locality, theirs.Locality) &&
+		sameText(ours.Proxy, theirs.Proxy) &&
+		sameText(ours.Connect, theirs.Connect)
+}
+
+// sameAddresses overlooks the addresses that servers themselves give to a service,
+// such as the virtual address of one in the mesh.
+func sameAddresses(ours, theirs map[string]wire.ServiceAddress) bool {
+	n := 0
+	for tag, addr := range theirs {
+		own, ok := ours[tag]
+		if !ok && strings.HasPrefix(tag, wire.MetaKeyReservedPrefix) {
+			continue
+		}
+		if !ok || own != addr {
+			return false
+		}
+		n++
+	}
+	return n == len(ours)
+}
+
+// sameText compares what may hold values of any type, whose numbers have changed
+// their types on the way through the log or the disk.
+func sameText(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// sameCheck says whether the catalog's check, which may be nil, says the same as
+// ours. It overlooks the output when asked to.
+func sameCheck(ours, theirs *wire.HealthCheck, butOutput bool) bool {
+	return theirs != nil && ours.CheckID == theirs.CheckID && ours.Name == theirs.Name &&
+		ours.Status == theirs.Status && (butOutput || ours.Output == theirs.Output) && ours.Notes == theirs.Notes &&
+		ours.ServiceID == theirs.ServiceID && ours.ServiceName == theirs.ServiceName &&
+		slices.Equal(ours.ServiceTags, theirs.ServiceTags) &&
+		ours.Type == theirs.Type && ours.Interval == theirs.Interval && ours.Timeout == theirs.Timeout &&
+		ours.ExposedPort == theirs.ExposedPort && sameDefinition(ours.Definition, theirs.Definition)
+}
+
+func sameDefinition(a, b wire.HealthCheckDefinition) bool {
+	if !slices.Equal(a.ScriptArgs, b.ScriptArgs) || !maps.EqualFunc(a.Header, b.Header, slices.Equal[[]string]) {
+		return false
+	}
+	a.ScriptArgs, b.ScriptArgs, a.Header, b.Header = nil, nil, nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// sameNode says whether the catalog's node, which may be nil, says the same of
+// itself as ours.
+func sameNode(ours, theirs *wire.Node) bool {
+	return theirs != nil && ours.ID == theirs.ID && ours.Address == theirs.Address &&
+		maps.Equal(ours.TaggedAddresses, theirs.TaggedAddresses) && maps.Equal(ours.Meta, theirs.Meta) &&
+		reflect.DeepEqual(ours.Locality, theirs.Locality)
 }
