@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/go-memdb"
 
@@ -14,7 +13,7 @@ import (
 
 // ensureCheckOn is EnsureCheck for a check that came along with a node.
 func (tx *Tx) ensureCheckOn(node string, check *wire.HealthCheck) error {
-	if !strings.EqualFold(check.Node, node) {
+	if !sameName(check.Node, node) {
 		return fmt.Errorf("check node %q does not match node %q", check.Node, node)
 	}
 	if err := tx.EnsureCheck(check); err != nil {
@@ -58,7 +57,7 @@ func (tx *Tx) EnsureCheck(hc *wire.HealthCheck) error {
 	}
 	insert(tx.tx, tableChecks, &check)
 	tx.touchCheck(&check)
-	if existing != nil && !strings.EqualFold(existing.ServiceID, check.ServiceID) {
+	if existing != nil && !sameName(existing.ServiceID, check.ServiceID) {
 		tx.touchCheck(existing) // the check has left another service
 	}
 	return nil
@@ -96,7 +95,7 @@ func (tx *Tx) DeleteCheck(node, id string) {
 // sameCheck says whether two checks differ in nothing but their indexes and the
 // case of their nodes' names.
 func sameCheck(a, b *wire.HealthCheck) bool {
-	return strings.EqualFold(a.Node, b.Node) &&
+	return sameName(a.Node, b.Node) &&
 		a.CheckID == b.CheckID &&
 		a.Name == b.Name &&
 		a.Status == b.Status &&

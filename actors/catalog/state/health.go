@@ -2,7 +2,6 @@ package state
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/go-memdb"
 
@@ -22,7 +21,7 @@ func (tx *Tx) rejoin(node, service string) {
 	if tx.stale == nil {
 		tx.stale = map[staleJoin]bool{}
 	}
-	tx.stale[staleJoin{strings.ToLower(node), strings.ToLower(service)}] = true
+	tx.stale[staleJoin{folded(node), folded(service)}] = true
 }
 
 // unjoin takes an instance out of the table.

@@ -3,7 +3,6 @@ package state
 import (
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/hashicorp/go-memdb"
 
@@ -95,7 +94,7 @@ func (tx *Tx) claimName(node *wire.Node) (*wire.Node, error) {
 		}
 		return holder, nil
 	}
-	if strings.EqualFold(known.Node, node.Node) {
+	if sameName(known.Node, node.Node) {
 		return known, nil
 	}
 	if holder != nil && tx.reserves(holder, node) {
@@ -109,7 +108,7 @@ func (tx *Tx) claimName(node *wire.Node) (*wire.Node, error) {
 // serfHealth check is critical, nor when it has none, since then it was
 // registered from outside and nobody vouches for it.
 func (tx *Tx) reserves(holder, node *wire.Node) bool {
-	if strings.EqualFold(holder.ID, node.ID) {
+	if sameName(holder.ID, node.ID) {
 		return false
 	}
 	serf := first[wire.HealthCheck](tx.tx, tableChecks, byID, holder.Node, wire.SerfCheckID)
@@ -151,7 +150,7 @@ func (tx *Tx) DeleteNode(name string) {
 // of their names.
 func sameNode(a, b *wire.Node) bool {
 	return a.ID == b.ID &&
-		strings.EqualFold(a.Node, b.Node) &&
+		sameName(a.Node, b.Node) &&
 		a.Address == b.Address &&
 		a.Datacenter == b.Datacenter &&
 		a.PeerName == b.PeerName &&
@@ -194,20 +193,6 @@ func (q *Queries) NodeByID(ws memdb.WatchSet, id string) (uint64, *wire.Node) {
 	return q.nodeIndex(node), node
 }
 
-// NodesByAddress returns the nodes that have addr as their address or as one of
-// their tagged addresses.
-func (q *Queries) NodesByAddress(ws memdb.WatchSet, addr string) (uint64, wire.Nodes) {
-	ch, all := rowsWatch[wire.Node](q.tx, tableNodes, byID+prefixOf)
-	ws.Add(ch)
-	var nodes wire.Nodes
-	for n := range all {
-		if n.Address == addr || hasValue(n.TaggedAddresses, addr) {
-			nodes = append(nodes, n)
-		}
-	}
-	return q.indexOf(tableNodes), nodes
-}
-
 func (q *Queries) node(name string) *wire.Node {
 	return first[wire.Node](q.tx, tableNodes, byID, name)
 }
@@ -221,13 +206,4 @@ func (q *Queries) nodeIndex(n *wire.Node) uint64 {
 		return idx
 	}
 	return q.indexOf(tableNodes, tableServices) // a snapshot without index rows
-}
-
-func hasValue(m map[string]string, value string) bool {
-	for _, v := range m {
-		if v == value {
-			return true
-		}
-	}
-	return false
 }

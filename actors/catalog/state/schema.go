@@ -113,12 +113,15 @@ func (k key[T]) join(parts []string) []byte {
 	val := make([]byte, 0, n)
 	for _, p := range parts {
 		if k.fold {
-			p = strings.ToLower(p)
+			p = folded(p)
 		}
 		val = append(append(val, p...), 0)
 	}
 	return val
 }
+
+// folded is how the tables see a name: without regard to case.
+func folded(name string) string { return strings.ToLower(name) }
 
 // unique returns an index in which every row is once.
 func unique(name string, ix memdb.Indexer) *memdb.IndexSchema {

@@ -41,7 +41,7 @@ func (tx *Tx) EnsureService(node string, svc *wire.NodeService) error {
 		row.Service.CreateIndex, row.Service.ModifyIndex = tx.idx, tx.idx
 	}
 	insert(tx.tx, tableServices, row)
-	if existing != nil && !strings.EqualFold(existing.Service.Service, svc.Service) {
+	if existing != nil && !sameName(existing.Service.Service, svc.Service) {
 		tx.instanceGone(existing)
 	}
 	tx.rejoin(node, svc.ID)
@@ -268,7 +268,7 @@ func serviceNode(n *wire.Node, s *wire.NodeService) *wire.ServiceNode {
 func (q *Queries) NodeService(ws memdb.WatchSet, node, id string) (uint64, *wire.NodeService) {
 	ch, row := firstWatch[nodeService](q.tx, tableServices, byID, node, id)
 	ws.Add(ch)
-	idx := q.indexOf(nodePrefix+node, nodeExtinction)
+	idx := q.nodeIndex(q.node(node))
 	if row == nil {
 		return idx, nil
 	}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -94,15 +95,14 @@ func (tx *Tx) commit() {
 	tx.tx.Commit()
 }
 
-// Index returns the raft index of the write.
-func (tx *Tx) Index() uint64 { return tx.idx }
-
 // checkName refuses names that the tables could not tell apart.
 func checkName(what, name string) error {
-	for i := range len(name) {
-		if name[i] == 0 {
-			return fmt.Errorf("%s %q must not contain a NUL byte", what, name)
-		}
+	if strings.Contains(name, "\x00") {
+		return fmt.Errorf("%s %q must not contain a NUL byte", what, name)
 	}
 	return nil
 }
+
+// sameName says whether two names are the same to the tables. (strings.EqualFold
+// takes more for the same, such as s and \u017f.)
+func sameName(a, b string) bool { return folded(a) == folded(b) }
