@@ -3,7 +3,6 @@ package endpoint
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -141,9 +140,8 @@ func TestHostileFilters(t *testing.T) {
 		strings.Repeat("Service==web and (", 400) + "Service==web" + strings.Repeat(")", 400),
 		"Service matches \"" + strings.Repeat("(a*)*", 1000) + "\"",
 	} {
-		start := time.Now()
 		_, err := matches(expr, &wire.NodeService{})
-		t.Logf("%.20s... took %v: %.80v", expr, time.Since(start), err)
+		t.Logf("%.20s...: %.80v", expr, err)
 	}
 }
 
