@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -22,10 +23,17 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CONSUL_RPC_ADDR", "")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends a second later
-			return nil
+			return setStage(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: scriptCommands(),
 	})
+}
+
+// scriptCommands are the commands that scripts have beside testscript's own.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := maps.Clone(stageCommands)
+	all["exits"] = exits
+	return all
 }
 
 // exits is a command for scripts: `exits STATUS PROGRAM [ARG...]` runs the program

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/actor-consul/consul/cmd/consul/agenttest"
+)
+
+// stage is what a script in testdata has on stage: agents, by name.
+type stage struct {
+	t      testing.TB
+	agents map[string]*agenttest.Agent
+}
+
+type stageKey struct{}
+
+// setStage gives a script its stage. The agents on it are killed with the script.
+func setStage(env *testscript.Env) error {
+	s := &stage{t: env.T().(testing.TB), agents: map[string]*agenttest.Agent{}}
+	env.Values[stageKey{}] = s
+	env.Defer(func() {
+		for _, a := range s.agents {
+			a.Kill()
+		}
+	})
+	return nil
+}
+
+// stageCommands are the commands for scripts that have to do with running agents.
+// Where one asks or waits, it gives up after agenttest.Patience.
+//
+//	agent NAME [ARG...]     start an agent, which runs when the next line is read
+//	await NAME REGEXP       wait until a line of its output matches
+//	banner NAME FILE        compare its output up to the log with FILE
+//	story NAME FILE         look for the lines of FILE, in this order, in its output
+//	said NAME               let stdout look at its output
+//	signal NAME INT|...     send it a signal
+//	ended NAME STATUS       wait until it has ended, with this exit status
+//	refused [ARG...]        try to start one: it exits with 1 and says why in one line
+//	until REGEXP ARG...     run consul ARG... until it succeeds and its output matches
+//	get URL                 let stdout look at what is there; with !, at a refusal
+//	put URL [BODY]          the same, for a write
+//	dig HOST:PORT NAME TYPE let stdout look at the answer of a DNS server
+//	taken VAR [HOST:PORT]   take a port, over TCP and UDP, until the script ends
+//
+// The addresses of an agent are in $ADDR, $HTTP, $DNS, $RPC, $SERVER, $LAN and
+// $WAN, those of the one started last; and in $NAME_HTTP and so on. Commands such
+// as `consul members` speak to the one started last.
+var stageCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"agent":   enterAgent,
+	"await":   await,
+	"banner":  compareBanner,
+	"story":   compareStory,
+	"said":    said,
+	"signal":  sendSignal,
+	"ended":   ended,
+	"refused": refused,
+	"until":   until,
+	"get":     get,
+	"put":     put,
+	"dig":     dig,
+	"taken":   taken,
+}
+
+func usage(ts *testscript.TestScript, wrong bool, text string) {
+	if wrong {
+		ts.Fatalf("usage: %s", text)
+	}
+}
+
+// agentOn returns the agent that the script calls by this name.
+func agentOn(ts *testscript.TestScript, name string) *agenttest.Agent {
+	a := ts.Value(stageKey{}).(*stage).agents[name]
+	if a == nil {
+		ts.Fatalf("there is no agent %s", name)
+	}
+	return a
+}
+
+func enterAgent(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) == 0, "agent NAME [ARG...]")
+	s := ts.Value(stageKey{}).(*stage)
+	a := s.agents[args[0]]
+	if a != nil {
+		a.Restart()
+		return
+	}
+	o := agenttest.Options{Name: args[0], Args: args[1:]}
+	if n := ts.Getenv("GOMAXPROCS"); n != "" {
+		o.Env = append(o.Env, "GOMAXPROCS="+n)
+	}
+	a = agenttest.Start(s.t, o)
+	s.agents[a.Name] = a
+	for name, value := range map[string]string{
+		"ADDR": a.Addr, "DATA": a.DataDir, "HTTP": a.HTTPAddr, "DNS": a.DNSAddr, "RPC": a.RPCAddr,
+		"SERVER": a.ServerAddr, "LAN": a.LANAddr, "WAN": a.WANAddr, "SERVER_PORT": strconv.Itoa(a.Ports.Server),
+	} {
+		ts.Setenv(name, value)
+		ts.Setenv(a.Name+"_"+name, value)
+	}
+	ts.Setenv("CONSUL_RPC_ADDR", a.RPCAddr)
+}
+
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2, "await NAME REGEXP")
+	agentOn(ts, args[0]).AwaitOutput(args[1])
+}
+
+const endOfBanner = "==> Log data will now stream in as it occurs:\n\n"
+
+func compareBanner(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2, "banner NAME FILE")
+	got, _, found := strings.Cut(agentOn(ts, args[0]).Output(), endOfBanner)
+	if got += endOfBanner; !found {
+		ts.Fatalf("no banner in:\n%s", got)
+	}
+	if want := expand(ts, args[1]); got != want {
+		ts.Fatalf("the banner is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// expand returns the text of a file of the script, with its variables replaced.
+func expand(ts *testscript.TestScript, file string) string {
+	return os.Expand(ts.ReadFile(file), ts.Getenv)
+}
+
+func compareStory(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2, "story NAME FILE")
+	rest := agentOn(ts, args[0]).Output()
+	for line := range strings.Lines(expand(ts, args[1])) {
+		at := strings.Index(rest, strings.TrimSuffix(line, "\n"))
+		if at < 0 {
+			ts.Fatalf("not said, or not in this place: %sin\n%s", line, agentOn(ts, args[0]).Output())
+		}
+		_, rest, _ = strings.Cut(rest[at:], "\n")
+	}
+}
+
+func said(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 1, "said NAME")
+	fmt.Fprint(ts.Stdout(), agentOn(ts, args[0]).Output())
+}
+
+var signalsByName = map[string]os.Signal{
+	"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL,
+}
+
+func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2 || signalsByName[args[1]] == nil, "signal NAME INT|TERM|HUP|KILL")
+	agentOn(ts, args[0]).Signal(signalsByName[args[1]])
+}
+
+func ended(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2, "ended NAME STATUS")
+	a := agentOn(ts, args[0])
+	if got := strconv.Itoa(a.Wait()); got != args[1] {
+		ts.Fatalf("%s exited with %s, want %s; it said:\n%s", args[0], got, args[1], a.Output())
+	}
+}
+
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, "refused [ARG...]")
+	var stderr bytes.Buffer
+	a := agenttest.Launch(ts.Value(stageKey{}).(*stage).t, agenttest.Options{
+		Args:   args,
+		Launch: func(cmd *exec.Cmd) { cmd.Stderr = &stderr },
+	})
+	status := a.Wait()
+	fmt.Fprint(ts.Stdout(), a.Output())
+	fmt.Fprint(ts.Stderr(), stderr.String())
+	if n := strings.Count(stderr.String(), "\n"); status != 1 || n != 1 {
+		ts.Fatalf("exited with %d after %d lines of errors, want 1 after one line:\n%s", status, n, stderr.String())
+	}
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) < 2, "until REGEXP ARG...")
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(agenttest.Patience); time.Now().Before(deadline); {
+		cmd := exec.Command("consul", args[1:]...)
+		cmd.Env = append(os.Environ(), "CONSUL_RPC_ADDR="+ts.Getenv("CONSUL_RPC_ADDR"), "GORACE=atexit_sleep_ms=0")
+		if out, err := cmd.Output(); err == nil && re.Match(out) {
+			fmt.Fprintf(ts.Stdout(), "%s", out)
+			return
+		}
+	}
+	ts.Fatalf("consul %s did not print %s within %v", strings.Join(args[1:], " "), args[0], agenttest.Patience)
+}
+
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) != 1, "get URL")
+	request(ts, neg, http.MethodGet, args[0], "")
+}
+
+func put(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) != 1 && len(args) != 2, "put URL [BODY]")
+	request(ts, neg, http.MethodPut, args[0], strings.Join(args[1:], ""))
+}
+
+func request(ts *testscript.TestScript, neg bool, method, url, body string) {
+	req, err := http.NewRequest(method, "http://"+url, strings.NewReader(body))
+	ts.Check(err)
+	resp, err := (&http.Client{Timeout: agenttest.Patience}).Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	if neg {
+		fmt.Fprintln(ts.Stdout(), resp.Status)
+	}
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+	if good := resp.StatusCode == http.StatusOK; good == neg {
+		ts.Fatalf("%s %s: %s", method, url, resp.Status)
+	}
+}
+
+func dig(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 3, "dig HOST:PORT NAME TYPE")
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(args[1]), dns.StringToType[args[2]])
+	query.Id = 63911
+	answer, _, err := (&dns.Client{Timeout: agenttest.Patience}).Exchange(query, args[0])
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), answer)
+}
+
+func taken(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) == 0, "taken VAR [HOST:PORT]")
+	addr := "127.0.0.1:0"
+	if len(args) > 1 {
+		addr = args[1]
+	}
+	tcp, err := net.Listen("tcp", addr)
+	ts.Check(err)
+	ts.Defer(func() { tcp.Close() })
+	udp, err := net.ListenPacket("udp", tcp.Addr().String())
+	ts.Check(err)
+	ts.Defer(func() { udp.Close() })
+	ts.Setenv(args[0], strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port))
+}
