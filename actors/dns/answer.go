@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,14 +50,13 @@ type query struct {
 	// are no recursors.
 	outside func(name string) []dns.RR
 
-	chased int // CNAMEs that led here
+	path []string // names whose CNAMEs led here
 }
 
 // answer answers a question whose name is in the zone: labels are those before
 // the zone's own.
 func (z *zone) answer(q *query, labels []string) *response {
-	switch q.qtype {
-	case dns.TypeAXFR, dns.TypeIXFR:
+	if transfer(q.qtype) {
 		return &response{rcode: dns.RcodeNotImplemented}
 	}
 	if q.view == nil || q.view.LastIndex() == 0 {
@@ -71,6 +71,9 @@ func (z *zone) answer(q *query, labels []string) *response {
 	}
 	return z.find(q, parse(labels, q.qtype))
 }
+
+// transfer says whether a question of that type asks for a whole zone.
+func transfer(qtype uint16) bool { return qtype == dns.TypeAXFR || qtype == dns.TypeIXFR }
 
 // find answers what a name in the zone asks for.
 func (z *zone) find(q *query, l lookup) *response {
@@ -189,11 +192,12 @@ func (z *zone) candidates(q *query) []candidate {
 func (z *zone) chase(q *query, target string, ttl uint32) []dns.RR {
 	var found []dns.RR
 	if labels, domain, ok := z.domains.find(target); ok {
-		if q.chased == maxChase || strings.EqualFold(target, q.name) {
+		path := append(slices.Clip(q.path), q.name)
+		if len(path) > maxChase || slices.ContainsFunc(path, func(name string) bool { return strings.EqualFold(name, target) }) {
 			return nil
 		}
 		next := *q
-		next.name, next.domain, next.chased = target, domain, q.chased+1
+		next.name, next.domain, next.path = target, domain, path
 		if next.qtype != dns.TypeA && next.qtype != dns.TypeAAAA {
 			next.qtype = dns.TypeANY
 		}

@@ -164,7 +164,7 @@ func (s *server) respond(req *dns.Msg, tcp bool) *dns.Msg {
 	}
 	switch {
 	case r != nil:
-	case len(set.Recursors) > 0:
+	case len(set.Recursors) > 0 && !transfer(q.qtype):
 		return s.forward(req, set, tcp)
 	case dns.IsSubDomain("arpa.", q.name):
 		r = s.zone.noName(q)
@@ -197,7 +197,7 @@ func (s *server) forward(req *dns.Msg, set *settings, tcp bool) *dns.Msg {
 		m.Rcode = dns.RcodeServerFailure
 		return m
 	}
-	passOn(answer, limits(req, set, tcp), set)
+	passOn(answer, req, limits(req, set, tcp), set)
 	return answer
 }
 

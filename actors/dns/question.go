@@ -114,6 +114,10 @@ func parseKind(k kind, parts, suffix []string) lookup {
 			return lookup{}
 		}
 		l.addr = addr
+		return l
+	}
+	if l.name == "" || strings.ContainsRune(l.name, 0) { // the tables end names with a NUL
+		return lookup{}
 	}
 	return l
 }

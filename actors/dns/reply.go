@@ -59,22 +59,22 @@ func finish(m, req *dns.Msg, r *response, b bounds, set *settings) {
 	m.Truncated = trimmed && (set.EnableTruncate || len(m.Answer) == 0)
 }
 
-// passOn makes a recursor's answer ours: compressed as ours are, no larger than
-// the client takes.
-func passOn(m *dns.Msg, b bounds, set *settings) {
+// passOn makes a recursor's answer to req ours: compressed as ours are, no larger
+// than the client takes.
+func passOn(m, req *dns.Msg, b bounds, set *settings) {
 	m.Compress = !set.DisableCompress
 	if m.Len() <= b.size {
 		return
 	}
-	r := &response{rcode: m.Rcode, answer: m.Answer, ns: m.Ns}
-	opt := m.IsEdns0()
+	r := &response{answer: m.Answer, ns: m.Ns}
 	m.Extra = nil
-	if opt != nil {
-		m.Extra = []dns.RR{opt}
+	if opt := req.IsEdns0(); opt != nil {
+		m.Extra = []dns.RR{echo(opt)}
 	}
 	m.Truncated = r.fill(m, bounds{size: b.size}) || m.Truncated
 }
 
+// questions returns what req asks, for the log.
 func questions(req *dns.Msg) []string {
 	var all []string
 	for _, q := range req.Question {

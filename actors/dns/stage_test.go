@@ -68,23 +68,47 @@ func defaults() messages.DNSConfig {
 func (s *stage) open(t testing.TB) *stage {
 	t.Helper()
 	s.sys = actortest.System(t)
-	s.addr, s.parent = actortest.Parent(t, s.sys, New(s.cfg), Name)
+	s.start(t, New(s.cfg))
 	actortest.AwaitReady(t, s.parent)
 	return s
+}
+
+// start starts a listener that lets the test into its mailbox.
+func (s *stage) start(t testing.TB, produce actor.Producer) {
+	t.Helper()
+	s.addr, s.parent = actortest.Parent(t, s.sys, func() actor.Actor { return &opened{produce().(*dnsActor)} }, Name)
+}
+
+// opened is a listener that runs functions between two messages.
+type opened struct{ *dnsActor }
+
+type inside func(*dnsActor)
+
+func (o *opened) Receive(ctx actor.Context) {
+	if fn, ok := ctx.Message().(inside); ok {
+		fn(o.dnsActor)
+		return
+	}
+	o.dnsActor.Receive(ctx)
 }
 
 // at is where the listener is.
 func (s *stage) at() string { return (*s.bound.Load())[0].String() }
 
-// put registers in the catalog.
+// put registers in the catalog, all in one write.
 func (s *stage) put(t testing.TB, requests ...*wire.RegisterRequest) *stage {
 	t.Helper()
-	for _, req := range requests {
-		s.index++
-		err := s.store.Update(s.index, time.Unix(0, 0), func(tx *state.Tx) error { return tx.EnsureRegistration(req) })
-		if err != nil {
-			t.Fatal(err)
+	s.index++
+	err := s.store.Update(s.index, time.Unix(0, 0), func(tx *state.Tx) error {
+		for _, req := range requests {
+			if err := tx.EnsureRegistration(req); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return s
 }
@@ -190,4 +214,18 @@ func at(address string) func(*wire.NodeService) {
 
 func tags(tags ...string) func(*wire.NodeService) {
 	return func(s *wire.NodeService) { s.Tags = tags }
+}
+
+func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// sync waits until the listener has handled what it was sent.
+func (s *stage) sync(t testing.TB) {
+	t.Helper()
+	done := make(chan struct{})
+	s.addr.Tell(inside(func(*dnsActor) { close(done) }))
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the listener is stuck")
+	}
 }
