@@ -157,6 +157,9 @@ func (r *root) ready(ctx actor.Context) {
 		return
 	}
 	n := &r.nodes[i]
+	if n.vitals.state == messages.ActorRestarting {
+		return // it was said before the failure, which overtook it
+	}
 	n.vitals.state = messages.ActorRunning
 	r.tell(Event{What: Started, Actor: r.children[i].name, Took: time.Since(n.vitals.since)})
 	if r.leaving != nil && r.children[i].name == leave.Name {
@@ -277,8 +280,7 @@ func (r *root) HandleFailure(sys *actor.ActorSystem, sup actor.Supervisor, who *
 	r.tell(Event{What: Restarting, Actor: c.name, Took: wait})
 	due := &restartDue{i, n.vitals.restarts}
 	if wait == 0 {
-		n.vitals.since = now
-		sup.RestartChildren(who)
+		r.rise(sup, n, who)
 		return
 	}
 	root, self := sys.Root, r.self(sys)
@@ -290,10 +292,16 @@ func (r *root) restart(ctx actor.Context, due *restartDue) {
 	if r.order.phase == stopping || n.vitals.state != messages.ActorRestarting || n.vitals.restarts != due.restarts {
 		return
 	}
-	n.vitals.since = time.Now()
 	if sup, ok := ctx.(actor.Supervisor); ok {
-		sup.RestartChildren(n.pid)
+		r.rise(sup, n, n.pid)
 	}
+}
+
+// rise starts a failed actor again, now.
+func (r *root) rise(sup actor.Supervisor, n *node, who *actor.PID) {
+	n.vitals.state = messages.ActorStarting
+	n.vitals.since = time.Now()
+	sup.RestartChildren(who)
 }
 
 func (r *root) list() []messages.ActorInfo {

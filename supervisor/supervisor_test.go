@@ -286,6 +286,38 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestRestartInABurst shows that an actor lives on that fails again before the root
+// has heard that it is ready: the news of the failure overtakes the Ready, which
+// then is not about the instance that is to come.
+func TestRestartInABurst(t *testing.T) {
+	const burst = 10 // fewer than the policy forgives
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			a, err := w.begin(child{name: "a", policy: alone, produce: part{}.produce})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range burst {
+				w.at("a").Tell(&crash{"boom"})
+			}
+			if got, err := ask.Do(t.Context(), w.at("a"), &echo{}); got != "here" {
+				t.Errorf("after a burst of failures: %q, %v", got, err)
+			}
+			synctest.Wait()
+			tree, err := a.Actors(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tree[0]; got.Restarts != burst || got.State != messages.ActorRunning {
+				t.Errorf("the tree says %+v", got)
+			}
+			a.Stop()
+			<-a.Done()
+		})
+	}
+}
+
 // TestAskerOfAFailureIsAnswered shows that who asked need not wait for a timeout.
 func TestAskerOfAFailureIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
