@@ -230,11 +230,38 @@ func (n *node) applied() uint64 {
 	return n.journal.silent.above(n.machine.progress.index.Load(), n.raft.AppliedIndex())
 }
 
-// confirm asks a quorum whether this server leads.
-func (n *node) confirm() {
-	index := n.readIndex() // before the question: whatever is acknowledged by then is seen
+const (
+	// askAgain is how long to wait before a server that gave no answer is asked
+	// again, up to a multiple of maxAskAgain.
+	askAgain    = 20 * time.Millisecond
+	maxAskAgain = 25
+)
+
+// askVoter asks a server whether it regards us as the leader of a term, as a
+// heartbeat does, until it has answered or the reign is over.
+func (n *node) askVoter(reign context.Context, s messages.RaftServer, term uint64) {
+	req := &raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{
+			ProtocolVersion: raft.ProtocolVersionMax,
+			ID:              []byte(n.cfg.NodeID),
+			Addr:            n.transport.EncodePeer(raft.ServerID(n.cfg.NodeID), n.transport.LocalAddr()),
+		},
+		Term:   term,
+		Leader: n.transport.EncodePeer(raft.ServerID(n.cfg.NodeID), n.transport.LocalAddr()),
+	}
 	n.running.Go(func() {
-		n.tell(&confirmed{index, readError(n.raft.VerifyLeader().Error())})
+		for try := 1; reign.Err() == nil; try++ {
+			var resp raft.AppendEntriesResponse
+			err := n.transport.AppendEntries(raft.ServerID(s.ID), raft.ServerAddress(s.Address), req, &resp)
+			if err == nil {
+				n.tell(&heard{id: s.ID, term: term, leads: resp.Success && resp.Term == term})
+				return
+			}
+			select {
+			case <-time.After(time.Duration(min(try, maxAskAgain)) * askAgain):
+			case <-reign.Done():
+			}
+		}
 	})
 }
 

@@ -146,31 +146,49 @@ func nonzeroTail(file io.ReaderAt, from, size int64) (int64, error) {
 	return from, nil
 }
 
-// maxTries bounds how many places hasBatch takes for the start of a batch. The
-// first that follows the damage is found at the second or third.
-const maxTries = 64
+const (
+	// maxTries bounds how many commit frames hasBatch looks back from, and maxBack
+	// how far. The batch behind the damage is among the first.
+	maxTries = 64
+	maxBack  = 16 << 20
+)
 
-// hasBatch reports whether a whole batch lies between two commit frames of data,
-// which begins at a multiple of 8 from the start of a file.
+// hasBatch reports whether a whole batch lies somewhere in data, which begins at a
+// multiple of 8 from the start of a file. Since the damage may have hidden where
+// the batch begins, the checksum is undone from the commit frame backwards: where
+// it comes to what a checksum begins with, the batch begins.
 func hasBatch(data []byte) bool {
 	tries := 0
-	for from := 0; tries < maxTries; tries++ {
-		start := nextCommit(data, from)
-		if start < 0 {
-			return false
-		}
-		from = start + frameHeader
-		crc, done := uint32(0), from
-		for end := nextCommit(data, from); end >= 0; end = nextCommit(data, end+frameHeader) {
-			crc = crc32.Update(crc, castagnoli, data[done:end])
-			done = end
-			if end > from && crc == binary.LittleEndian.Uint32(data[end+4:]) {
+	for end := nextCommit(data, 0); end >= 0 && tries < maxTries; end = nextCommit(data, end+frameHeader) {
+		tries++
+		crc := binary.LittleEndian.Uint32(data[end+4:])
+		for at := end - frameHeader; at >= max(0, end-maxBack); at -= frameHeader {
+			if crc = undo(crc, data[at:at+frameHeader]); crc == 0 {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// undo returns the CRC-32C of what comes before p, from that of all including p.
+func undo(crc uint32, p []byte) uint32 {
+	crc = ^crc
+	for i := len(p) - 1; i >= 0; i-- {
+		index := castagnoliByTop[crc>>24]
+		crc = (crc^castagnoli[index])<<8 | uint32(index^p[i])
+	}
+	return ^crc
+}
+
+// castagnoliByTop has the index of each entry of the CRC table by its upper byte,
+// which is different in each.
+var castagnoliByTop = func() (byTop [256]byte) {
+	for i, entry := range castagnoli {
+		byTop[entry>>24] = byte(i)
+	}
+	return byTop
+}()
 
 // nextCommit returns where, from an offset on, something looks like a commit
 // frame, or -1.

@@ -40,12 +40,13 @@ type disk struct {
 	broken bool       // a write has failed, and the log was not opened anew since
 }
 
-// openDisk opens, or makes, the log in dir, and checks it.
+// openDisk opens, or makes, the log in dir, and checks it. On damage it may panic,
+// as open says.
 func openDisk(dir string, cfg Config) (*disk, error) {
-	if err := checkMeta(dir); err != nil {
+	meta, err := openMeta(dir, cfg)
+	if err != nil {
 		return nil, err
 	}
-	meta := &metadb.BoltMetaDB{}
 	d := &disk{dir: dir, meta: meta, open: func(verify bool) (*wal.WAL, error) {
 		return wal.Open(dir,
 			wal.WithMetaStore(meta),
@@ -53,26 +54,41 @@ func openDisk(dir string, cfg Config) (*disk, error) {
 			wal.WithSegmentSize(cfg.SegmentSize),
 			wal.WithLogger(cfg.Library.Named("wal")))
 	}}
+	whole := false
+	defer func() {
+		if !whole {
+			_ = d.Close()
+		}
+	}()
 	log, err := d.open(true)
 	if err != nil {
-		_ = meta.Close()
-		return nil, err
+		return nil, asDamage(dir, err)
 	}
 	d.log.Store(log)
 	if err := d.checkLast(); err != nil {
-		_ = d.Close()
 		return nil, err
 	}
+	whole = true
 	return d, nil
 }
 
-// checkLast compares the log with what was noted when it was last closed.
+// checkLast compares the end of the log with the votes: raft notes a term before it
+// writes an entry of it, and an orderly stop notes where the log ends.
 func (d *disk) checkLast() error {
 	last, err := d.log.Load().LastIndex()
 	if err != nil {
 		return err
 	}
 	d.last = last
+	if last > 0 {
+		var entry raft.Log
+		if err := d.GetLog(last, &entry); err != nil {
+			return asDamage(d.dir, err)
+		}
+		if term, err := d.GetUint64(keyCurrentTerm); err != nil || term < entry.Term {
+			return errors.Join(err, &damaged{filepath.Join(d.dir, metadb.FileName), fmt.Sprintf("it has term %d, and the log has an entry of term %d", term, entry.Term)})
+		}
+	}
 	stopped, err := d.GetUint64(keyStoppedAt)
 	if err != nil || stopped == 0 {
 		return err
@@ -96,7 +112,11 @@ func (d *disk) noteStop() error {
 
 // Close closes the files. Raft must have ended.
 func (d *disk) Close() error {
-	return errors.Join(d.log.Load().Close(), d.meta.Close())
+	var err error
+	if log := d.log.Load(); log != nil {
+		err = log.Close()
+	}
+	return errors.Join(err, d.meta.Close())
 }
 
 // append writes entries to the log, all or none.

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -30,10 +31,13 @@ type raftActor struct {
 
 	opening chan opened // what comes of opening the log; nil when it has come
 	node    *node       // nil until then
+	early   []any       // what the node's goroutines told before it came
 
 	standing standing // as it was published last
 	ready    bool     // the leader actor has caught up, in this term
 	confirms confirms
+	reign    context.Context // ends when this server leads no more in this term
+	endReign context.CancelFunc
 	failing  error // why the log cannot be written
 
 	expect  int // servers to begin with; 0 when there is nothing to wait for
@@ -53,10 +57,11 @@ type (
 		node *node
 		err  error
 	}
-	stood     struct{ now standing }
-	confirmed struct {
-		index messages.ReadIndex
-		err   error
+	stood struct{ now standing }
+	heard struct {
+		id    string
+		term  uint64
+		leads bool // it regards us as the leader of the term
 	}
 	logTrouble    struct{ err error } // nil: it is over
 	probe         struct{}
@@ -93,8 +98,6 @@ func (a *raftActor) handle(ctx actor.Context, msg any) {
 		a.barrier(msg)
 	case *messages.ConfirmLeader:
 		a.confirm(msg)
-	case *confirmed:
-		a.confirmed(msg)
 	case *messages.LeaderReady:
 		a.leaderReady(msg)
 	case *messages.RaftConnAccepted:
@@ -125,6 +128,8 @@ func (a *raftActor) handleOwn(ctx actor.Context, msg any) {
 	switch msg := msg.(type) {
 	case *stood:
 		a.stood(msg.now)
+	case *heard:
+		a.heard(msg)
 	case *transferred:
 		a.transferred(msg)
 	case *handoverAgain:
@@ -175,6 +180,10 @@ func (a *raftActor) opened(ctx actor.Context, msg *opened) {
 	a.publish()
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 	a.maybeBootstrap()
+	for _, msg := range a.early { // it may lead by now
+		a.handleOwn(ctx, msg)
+	}
+	a.early = nil
 }
 
 // release ends the node. It waits, but not for long.
@@ -183,7 +192,8 @@ func (a *raftActor) release() {
 	for _, h := range slices.Clone(a.handovers) {
 		a.conclude(h, "", messages.ErrLeaving)
 	}
-	a.confirms.refuse(messages.ErrLeaving)
+	a.becomeUnready()
+	a.endReign()
 	if a.opening != nil {
 		select {
 		case o := <-a.opening:
@@ -202,7 +212,8 @@ func (a *raftActor) release() {
 	}
 }
 
-// turnAway answers what comes while the log is being opened.
+// turnAway answers what comes while the log is being opened, and keeps what the
+// node itself tells: it runs a moment before the actor knows it.
 func (a *raftActor) turnAway(msg any) {
 	switch msg := msg.(type) {
 	case messages.Refuser:
@@ -210,6 +221,8 @@ func (a *raftActor) turnAway(msg any) {
 	case *messages.RaftConnAccepted:
 		_ = msg.Conn.Close() // the peer tries again
 	case *messages.MembersChanged:
+	case *stood, *heard, *logTrouble, *probed, *machineFailed:
+		a.early = append(a.early, msg)
 	default:
 		a.log.Debug("not started yet", zap.String("type", fmt.Sprintf("%T", msg)))
 	}
@@ -236,13 +249,10 @@ func (a *raftActor) publish() {
 func (a *raftActor) stood(now standing) {
 	before := a.standing
 	a.standing = now
-	if !now.leads() || now.term != before.term || !before.leads() {
-		a.ready = false
+	if !before.leads() || !now.leads() || now.term != before.term {
+		a.becomeUnready()
 	}
 	a.publish()
-	if !now.leads() {
-		a.confirms.refuse(messages.ErrNotLeader)
-	}
 	for _, news := range before.news(now) {
 		a.cfg.Leader.Tell(news)
 		if _, ok := news.(*messages.NewLeader); ok {
@@ -250,6 +260,16 @@ func (a *raftActor) stood(now standing) {
 		}
 	}
 	a.settleHandovers()
+}
+
+// becomeUnready ends what belongs to one reign.
+func (a *raftActor) becomeUnready() {
+	a.ready = false
+	a.confirms.refuse(messages.ErrNotLeader)
+	if a.endReign != nil {
+		a.endReign()
+	}
+	a.reign, a.endReign = context.WithCancel(context.Background())
 }
 
 func (a *raftActor) apply(msg *messages.ApplyEntry) {
@@ -285,18 +305,32 @@ func (a *raftActor) confirm(msg *messages.ConfirmLeader) {
 	a.maybeConfirm()
 }
 
-// maybeConfirm starts a round if somebody waits for one and none is under way. Not
-// before the leader is ready: what earlier leaders have acknowledged may not be
-// applied here.
+// maybeConfirm starts rounds for those who wait, one at a time. Not before the
+// leader is ready: what earlier leaders have acknowledged may not be applied here.
 func (a *raftActor) maybeConfirm() {
-	if a.ready && a.confirms.begin() {
-		a.node.confirm()
+	for a.ready && a.confirms.due() {
+		// The index comes first: whatever is acknowledged by now is to be seen.
+		a.ask(a.confirms.begin(a.node.readIndex(), a.node.peers(), a.cfg.NodeID))
 	}
 }
 
-func (a *raftActor) confirmed(msg *confirmed) {
-	a.confirms.end(msg.index, msg.err)
-	a.maybeConfirm()
+func (a *raftActor) ask(voters []messages.RaftServer) {
+	for _, v := range voters {
+		a.node.askVoter(a.reign, v, a.standing.term)
+	}
+}
+
+// heard takes in what a voter said. One that knows of a later term says no; raft
+// will hear of it, too.
+func (a *raftActor) heard(msg *heard) {
+	switch {
+	case msg.term != a.standing.term || !a.standing.leads():
+	case !msg.leads:
+		a.confirms.refuse(messages.ErrNotLeader)
+	default:
+		a.ask(a.confirms.heard(msg.id))
+		a.maybeConfirm()
+	}
 }
 
 func (a *raftActor) leaderReady(msg *messages.LeaderReady) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,51 +69,93 @@ func TestStandingNews(t *testing.T) {
 	}
 }
 
-func TestConfirmsShareRounds(t *testing.T) {
+func TestConfirms(t *testing.T) {
+	three := []messages.RaftServer{{ID: "a", Voter: true}, {ID: "b", Voter: true}, {ID: "c", Voter: true}, {ID: "d"}}
 	var c confirms
-	ask := func() (*messages.ConfirmLeader, <-chan messages.Result[messages.ReadIndex]) {
+	ask := func() <-chan messages.Result[messages.ReadIndex] {
 		m := &messages.ConfirmLeader{}
 		box := m.Expect()
 		if !c.add(m) {
 			t.Fatal("too many")
 		}
-		return m, box
+		return box
 	}
-	if c.begin() {
-		t.Fatal("a round began for nobody")
+	begin := func(index uint64) string {
+		t.Helper()
+		if !c.due() {
+			t.Fatal("no round is due")
+		}
+		return ids(c.begin(messages.ReadIndex{Index: index}, three, "a"))
 	}
-	_, first := ask()
-	_, second := ask()
-	if !c.begin() {
-		t.Fatal("no round began")
-	}
-	_, late := ask()
-	if c.begin() {
-		t.Fatal("a second round began beside the first")
-	}
-	c.end(messages.ReadIndex{Index: 7}, nil)
-	for _, box := range []<-chan messages.Result[messages.ReadIndex]{first, second} {
-		if r := <-box; r.Value.Index != 7 || r.Err != nil {
-			t.Errorf("got %+v, want index 7", r)
+	has := func(name string, box <-chan messages.Result[messages.ReadIndex], want string) {
+		t.Helper()
+		got := "nothing"
+		select {
+		case r := <-box:
+			got = fmt.Sprint(r.Value.Index, " ", r.Err)
+		default:
+		}
+		if got != want {
+			t.Errorf("%s has %s, want %s", name, got, want)
 		}
 	}
-	select {
-	case r := <-late:
-		t.Errorf("who came during the round got its answer: %+v", r)
-	default:
+
+	if c.due() {
+		t.Error("a round is due and nobody has asked")
 	}
-	if !c.begin() {
-		t.Fatal("no round for who came late")
+	first, second := ask(), ask()
+	if got := begin(7); got != "b c" {
+		t.Errorf("the first round asks %q, want the other voters", got)
 	}
-	_, waiting := ask()
+	late := ask()
+	if c.due() {
+		t.Error("a second round is due beside the first")
+	}
+	if got := ids(c.heard("d")); got != "" {
+		t.Errorf("who has no vote is asked again: %q", got)
+	}
+	has("first", first, "nothing")
+	c.heard("b")
+	has("first", first, "7 <nil>")
+	has("second", second, "7 <nil>")
+	has("late", late, "nothing")
+
+	// c has not answered the first round. Its answer does not count for the second.
+	if got := begin(9); got != "b" {
+		t.Errorf("the second round asks %q, want only who is not being asked", got)
+	}
+	if got := ids(c.heard("c")); got != "c" {
+		t.Errorf("who answered the first round is asked %q, want for the second", got)
+	}
+	has("late", late, "nothing")
+	c.heard("c")
+	has("late", late, "9 <nil>")
+
+	waiting := ask()
+	begin(10)
+	behind := ask()
 	c.refuse(messages.ErrNotLeader)
-	if r := <-waiting; !errors.Is(r.Err, messages.ErrNotLeader) {
-		t.Errorf("err = %v, want %v", r.Err, messages.ErrNotLeader)
+	has("waiting", waiting, "10 "+messages.ErrNotLeader.Error())
+	has("behind", behind, "0 "+messages.ErrNotLeader.Error())
+	if got := ids(c.heard("b")); got != "" || c.due() {
+		t.Errorf("after all is over %q is asked", got)
 	}
-	c.end(messages.ReadIndex{}, messages.ErrNotLeader)
-	if r := <-late; !errors.Is(r.Err, messages.ErrNotLeader) {
-		t.Errorf("err = %v, want %v", r.Err, messages.ErrNotLeader)
+
+	three = three[:1]
+	alone := ask()
+	if got := begin(11); got != "" {
+		t.Errorf("the only voter asks %q", got)
 	}
+	has("alone", alone, "11 <nil>")
+}
+
+func ids(servers []messages.RaftServer) string {
+	var all []string
+	for _, s := range servers {
+		all = append(all, s.ID)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // server returns a member with Consul's tags; tags come as "key=value".
