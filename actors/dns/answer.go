@@ -128,7 +128,7 @@ func (z *zone) soa(q *query) *dns.SOA {
 		Hdr:     header(q.domain, dns.TypeSOA, soa.MinTTL),
 		Ns:      "ns." + q.domain,
 		Mbox:    "hostmaster." + q.domain,
-		Serial:  uint32(q.now.Unix()), //nolint:gosec // the serial wraps (RFC 1982)
+		Serial:  uint32(q.now.Unix()), // wraps (RFC 1982)
 		Refresh: soa.Refresh,
 		Retry:   soa.Retry,
 		Expire:  soa.Expire,

@@ -88,7 +88,10 @@ func nodeAt(qtype uint16, node *wire.Node) string {
 
 // metaRecords returns a TXT record for each pair of a node's metadata.
 func metaRecords(name string, node *wire.Node, ttl uint32) []dns.RR {
-	var records []dns.RR
+	if len(node.Meta) == 0 {
+		return nil
+	}
+	records := make([]dns.RR, 0, len(node.Meta))
 	for _, key := range slices.Sorted(maps.Keys(node.Meta)) {
 		text := node.Meta[key]
 		if !strings.HasPrefix(strings.ToLower(key), "rfc1035-") {

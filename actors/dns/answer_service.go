@@ -153,8 +153,10 @@ func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *re
 			}
 		}
 		r.upTo = append(r.upTo, len(r.extra))
-		if name, ok := z.nodeName(inst.Node.Node, q.domain); ok && q.set.NodeMetaTXT {
-			r.meta = append(r.meta, metaRecords(name, inst.Node, ttl)...)
+		if q.set.NodeMetaTXT && len(inst.Node.Meta) > 0 {
+			if name, ok := z.nodeName(inst.Node.Node, q.domain); ok {
+				r.meta = append(r.meta, metaRecords(name, inst.Node, ttl)...)
+			}
 		}
 	}
 	return r

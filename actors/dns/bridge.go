@@ -32,6 +32,7 @@ type server struct {
 	others   *recursors
 	root     *actor.RootContext
 	self     *actor.PID
+	labels   []metrics.Label
 
 	ctx    context.Context // ends with the server, and with it what waits for recursors
 	end    context.CancelFunc
@@ -45,6 +46,7 @@ func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], r
 	s := &server{
 		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
 		others: newRecursors(log, cfg.Limits.Recursions), root: root, self: self,
+		labels: []metrics.Label{{Name: "node", Value: cfg.NodeName}},
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
@@ -57,7 +59,7 @@ func (s *server) serve(sockets []socket) {
 	for _, at := range sockets {
 		s.start(&dns.Server{PacketConn: at.udp, UDPSize: udpBuffer}, "UDP "+at.addr().String())
 		s.start(&dns.Server{
-			Listener:      &limited{Listener: at.tcp, end: s.ctx.Done(), slots: slots, timeout: s.cfg.Limits.WriteTimeout, full: s.tooMany},
+			Listener:      &limited{Listener: at.tcp, end: s.ctx.Done(), slots: slots, timeout: s.cfg.Limits.WriteTimeout, refused: s.refused},
 			ReadTimeout:   s.cfg.Limits.ReadTimeout,
 			IdleTimeout:   func() time.Duration { return s.cfg.Limits.IdleTimeout },
 			MaxTCPQueries: s.cfg.Limits.TCPQueries,
@@ -149,19 +151,12 @@ func (s *server) write(w dns.ResponseWriter, req, m *dns.Msg) {
 
 // respond returns the answer to a query.
 func (s *server) respond(req *dns.Msg, tcp bool) *dns.Msg {
-	set := s.settings.Load()
 	if m := refuse(req); m != nil {
 		return m
 	}
-	m := newReply(req, set)
+	set := s.settings.Load()
 	q := s.query(req, set)
-	var r *response
-	if labels, domain, ok := s.zone.domains.find(q.name); ok {
-		q.domain = domain
-		r = s.zone.answer(q, labels)
-	} else if addr, ok := parseReverse(q.name); ok {
-		r = s.zone.reverse(q, addr)
-	}
+	r := s.answer(q)
 	switch {
 	case r != nil:
 	case len(set.Recursors) > 0 && !transfer(q.qtype):
@@ -171,8 +166,23 @@ func (s *server) respond(req *dns.Msg, tcp bool) *dns.Msg {
 	default:
 		return new(dns.Msg).SetRcode(req, dns.RcodeRefused)
 	}
-	finish(m, req, r, limits(req, set, tcp), set)
+	m := newReply(req, set)
+	finish(m, r, limits(req, set, tcp), set)
 	return m
+}
+
+// answer returns what we know, or nil if the question is for others.
+func (s *server) answer(q *query) *response {
+	if labels, domain, ok := s.zone.domains.find(q.name); ok {
+		defer metrics.MeasureSinceWithLabels([]string{Name, "domain_query"}, q.now, s.labels)
+		q.domain = domain
+		return s.zone.answer(q, labels)
+	}
+	if addr, ok := parseReverse(q.name); ok {
+		defer metrics.MeasureSinceWithLabels([]string{Name, "ptr_query"}, q.now, s.labels)
+		return s.zone.reverse(q, addr)
+	}
+	return nil
 }
 
 // query is what the answer to req depends on.
@@ -223,7 +233,11 @@ func (s *server) invalid(_ []byte, err error) {
 	s.log.Debug("a packet is no DNS message", zap.Error(err))
 }
 
-func (s *server) tooMany() {
+// refused counts a connection that was one too many. Only the first in a row is
+// worth a line.
+func (s *server) refused(first bool) {
 	metrics.IncrCounter([]string{Name, "connections_refused"}, 1)
-	s.log.Debug("too many DNS connections; a new one is closed", zap.Int("limit", s.cfg.Limits.TCPConns))
+	if first {
+		s.log.Warn("too many DNS connections; new ones are closed", zap.Int("limit", s.cfg.Limits.TCPConns))
+	}
 }

@@ -20,6 +20,7 @@ type Config struct {
 	Domain     string // the zone, such as "consul."; required
 	AltDomain  string // a second name for the zone; optional
 	Datacenter string // required
+	NodeName   string // of this agent, for its figures; required
 
 	// View returns the newest state, which has index 0 until it is restored, or
 	// nil. It is called on many goroutines and must not wait. Required.

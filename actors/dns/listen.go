@@ -110,7 +110,8 @@ type limited struct {
 	end     <-chan struct{} // closed when the listener is
 	slots   chan struct{}
 	timeout time.Duration
-	full    func() // is told when a connection was closed
+	refused func(first bool) // is told of each connection that was closed, and whether the one before was not
+	full    bool             // the one before was
 }
 
 // outOfFiles is how long no connection is accepted when the process has too many
@@ -133,10 +134,12 @@ func (l *limited) Accept() (net.Conn, error) {
 		}
 		select {
 		case l.slots <- struct{}{}:
+			l.full = false
 			return &conn{Conn: c, l: l}, nil
 		default:
 			_ = c.Close()
-			l.full()
+			l.refused(!l.full)
+			l.full = true
 		}
 	}
 }

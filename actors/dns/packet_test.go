@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"go.uber.org/zap"
-
-	"github.com/actor-consul/consul/messages"
 )
 
 // questionBytes are the bytes of "ext.node.consul. IN A" behind a header.
@@ -109,6 +106,19 @@ func (r *recorder) WriteMsg(m *dns.Msg) error {
 	return err
 }
 
+// TestUnpackable has an answer that cannot be sent, and wants the client told.
+func TestUnpackable(t *testing.T) {
+	w := &recorder{from: &net.UDPAddr{}}
+	req := new(dns.Msg).SetQuestion("x.consul.", dns.TypeTXT)
+	broken := new(dns.Msg).SetReply(req)
+	broken.Answer = []dns.RR{&dns.TXT{Hdr: header("x.consul.", dns.TypeTXT, 0), Txt: []string{strings.Repeat("x", 256)}}}
+	newStage(t, nil).handler(t).write(w, req, broken)
+	m := new(dns.Msg)
+	if len(w.sent) != 1 || m.Unpack(w.sent[0]) != nil || m.Rcode != dns.RcodeServerFailure {
+		t.Errorf("answered with %d messages, %s, want SERVFAIL", len(w.sent), dns.RcodeToString[m.Rcode])
+	}
+}
+
 // FuzzPacket gives packets to the handler as the library does, and wants one
 // answer to each that is a query, of a size that was asked for and with the ID and
 // the question that it had.
@@ -139,10 +149,7 @@ func FuzzPacket(f *testing.F) {
 	}
 
 	s := newStage(f, nil).put(f, population()...)
-	set := new(messages.Published[settings])
-	set.Publish(newSettings(s.cfg.DNS))
-	handler := newServer(s.cfg, zap.NewNop(), set, nil, nil)
-	f.Cleanup(handler.end)
+	handler := s.handler(f)
 	f.Fuzz(func(t *testing.T, raw []byte, tcp bool) {
 		req := new(dns.Msg)
 		if err := req.Unpack(raw); err != nil || req.Response {

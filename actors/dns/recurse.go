@@ -18,7 +18,10 @@ import (
 type recursors struct {
 	log   *zap.Logger
 	slots chan struct{} // one for each query that waits
-	full  atomic.Bool   // that there are too many has been said
+
+	// What has been said in the log, and is not said again for each query.
+	full    atomic.Bool // that too many wait
+	failing atomic.Bool // that no recursor has an answer
 }
 
 func newRecursors(log *zap.Logger, most int) *recursors {
@@ -51,14 +54,18 @@ func (r *recursors) forward(ctx context.Context, req *dns.Msg, set *settings, tc
 			r.log.Debug("recursor could not answer", zap.String("recursor", at), question(req),
 				zap.String("rcode", dns.RcodeToString[answer.Rcode]))
 		default:
+			r.failing.Store(false)
 			answer.Id = req.Id
 			return answer
 		}
 		if ctx.Err() != nil {
-			break
+			return nil
 		}
 	}
-	r.log.Warn("no recursor had an answer", question(req), zap.Strings("recursors", set.Recursors))
+	if !r.failing.Swap(true) {
+		r.log.Warn("no recursor had an answer; the next ones that fail are logged at DEBUG until one has",
+			question(req), zap.Strings("recursors", set.Recursors))
+	}
 	return nil
 }
 

@@ -161,10 +161,10 @@ func TestRecursorsAtRandom(t *testing.T) {
 func TestZoneWithRecursors(t *testing.T) {
 	o := newOther(t, func(m *dns.Msg) *dns.Msg {
 		name := m.Question[0].Name
-		switch {
-		case m.Question[0].Qtype == dns.TypePTR:
+		switch m.Question[0].Qtype {
+		case dns.TypePTR:
 			m.Answer = []dns.RR{&dns.PTR{Hdr: header(name, dns.TypePTR, 60), Ptr: "outside.example.com."}}
-		case m.Question[0].Qtype == dns.TypeAAAA:
+		case dns.TypeAAAA:
 			m.Answer = []dns.RR{addressRecord(name, mustAddr("2001:db8::1"), 60)}
 		default:
 			m.Answer = []dns.RR{
@@ -194,6 +194,21 @@ func TestZoneWithRecursors(t *testing.T) {
 	m := s.ask(t, how{tcp: true}, "many.service.consul", "SRV")
 	if n := o.asked.Load() - before; len(m.Answer) != 12 || n != maxOutside {
 		t.Errorf("%d answers for which recursors were asked %d times, want 12 and %d", len(m.Answer), n, maxOutside)
+	}
+}
+
+// TestLeadingTo wants of what others say only what leads to an address, and no
+// more than fits.
+func TestLeadingTo(t *testing.T) {
+	found := []dns.RR{&dns.TXT{Hdr: header("x.", dns.TypeTXT, 60)}, &dns.CNAME{Hdr: header("x.", dns.TypeCNAME, 60), Target: "y."}}
+	for range 9 {
+		found = append(found, addressRecord("y.", mustAddr("192.0.2.1"), 60))
+	}
+	for edns, want := range map[bool]int{false: maxChased, true: 10} {
+		kept := leadingTo(found, 7, edns)
+		if len(kept) != want || kept[0].Header().Rrtype != dns.TypeCNAME || kept[want-1].Header().Ttl != 7 {
+			t.Errorf("with EDNS %t, kept %v", edns, kept)
+		}
 	}
 }
 

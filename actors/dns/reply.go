@@ -51,9 +51,9 @@ func echo(opt *dns.OPT) *dns.OPT {
 	return reply
 }
 
-// finish puts a response into the answer to req, as much of it as fits. Without
+// finish puts a response into an answer, as much of it as fits. Without
 // enable_truncate an answer does not say that records are missing, unless all are.
-func finish(m, req *dns.Msg, r *response, b bounds, set *settings) {
+func finish(m *dns.Msg, r *response, b bounds, set *settings) {
 	m.Rcode = r.rcode
 	trimmed := r.fill(m, b)
 	m.Truncated = trimmed && (set.EnableTruncate || len(m.Answer) == 0)

@@ -43,6 +43,7 @@ func newStage(t testing.TB, tweak func(*Config)) *stage {
 		Addrs:      []string{"127.0.0.1:0"},
 		Domain:     "consul.",
 		Datacenter: "dc1",
+		NodeName:   "srv1",
 		View:       s.store.View,
 		Bound:      s.bound,
 		DNS:        defaults(),
@@ -77,6 +78,15 @@ func (s *stage) open(t testing.TB) *stage {
 func (s *stage) start(t testing.TB, produce actor.Producer) {
 	t.Helper()
 	s.addr, s.parent = actortest.Parent(t, s.sys, func() actor.Actor { return &opened{produce().(*dnsActor)} }, Name)
+}
+
+// handler returns what answers queries, without an actor and sockets.
+func (s *stage) handler(t testing.TB) *server {
+	set := new(messages.Published[settings])
+	set.Publish(newSettings(s.cfg.DNS))
+	h := newServer(s.cfg, s.cfg.Logger, set, nil, nil)
+	t.Cleanup(h.end)
+	return h
 }
 
 // opened is a listener that runs functions between two messages.
