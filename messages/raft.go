@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"time"
 )
@@ -156,6 +157,59 @@ type TransferLeadership struct {
 type TakeSnapshot struct {
 	Asked[Unit]
 }
+
+// SaveSnapshot asks for an archive of the state as it is now, or a little later:
+// of what is acknowledged by then nothing is missing. Any server can.
+//
+// From:  invoke
+// To:    raft
+// Reply: *SnapshotSaved
+type SaveSnapshot struct {
+	Asked[*SnapshotSaved]
+}
+
+// SnapshotSaved is an archive in Consul's format (package archive) that was read
+// back and is whole. Who gets it closes Archive; the space that an archive takes
+// which nobody gets is given back when the garbage collector finds it.
+type SnapshotSaved struct {
+	Index   uint64 // of the last log entry that is in it
+	Term    uint64
+	Size    int64 // of the archive, in bytes
+	Archive io.ReadCloser
+}
+
+// RestoreSnapshot asks the leader to put the state of an archive in the place of
+// its own and of that of all servers. Nothing changes before all of the archive
+// has come and is found to be good. The peer set stays as it is.
+//
+// Archive stays the asker's. It is read on a goroutine until the answer comes; an
+// asker that waits no longer sees to it that reading fails, as net/http does with
+// the body of a request whose handler has returned.
+//
+// From:  invoke
+// To:    raft
+// Reply: SnapshotRestored, once a quorum has the state; an error means that
+// nothing has changed, but for ErrLeadershipLost, ErrLogUnwritable, ErrCrashed and
+// the asker's own deadline, after which nobody knows
+type RestoreSnapshot struct {
+	Asked[SnapshotRestored]
+	Archive io.Reader
+}
+
+// SnapshotRestored says what has been restored.
+type SnapshotRestored struct {
+	Index uint64 // of the last log entry that was in the snapshot; the log goes on from a greater one
+}
+
+// StateRestored says that the state has been replaced by that of a snapshot: one
+// that an operator restored, or one that the leader sent to this server because it
+// was too far behind. It may lack what this agent and its members have written.
+// The new view is published before it is told.
+//
+// From:  raft
+// To:    leader, local
+// Reply: none
+type StateRestored struct{}
 
 // LeadershipChanged says that this server has become the leader, or is it no
 // longer. The RaftStatus is published before it is told.
