@@ -170,8 +170,8 @@ func (z *zone) target(q *query, inst *wire.CheckServiceNode) (string, netip.Addr
 	at := instanceAt(q, inst)
 	addr, ok := parseAddr(at)
 	if !ok {
-		name, _ := domainName(at)
-		if _, valid := dns.IsDomainName(name); !valid {
+		name, ok := domainName(at)
+		if !ok {
 			return "", netip.Addr{}
 		}
 		return name, netip.Addr{}
