@@ -45,6 +45,7 @@ type options struct {
 	log    *zap.Logger
 	reload func() (*messages.Reconfigure, messages.ReloadReport, error)
 	trace  func(Event)
+	ended  func() // is called when all is over; optional
 }
 
 // begin spawns the children one after the other, each when the one before it is
@@ -72,7 +73,7 @@ func begin(ctx context.Context, sys *actor.ActorSystem, children []child, opts o
 	}
 	a.root = ask.At(sys, pid)
 	a.leave = ask.At(sys, sys.NewLocalPID(path(leave.Name)))
-	go a.await(ended)
+	go a.await(ended, opts.ended)
 
 	select {
 	case err := <-begun:
@@ -96,9 +97,12 @@ func tidy(err error) error {
 	return err
 }
 
-func (a *Agent) await(ended <-chan outcome) {
+func (a *Agent) await(ended <-chan outcome, after func()) {
 	a.end = <-ended
 	a.bury()
+	if after != nil {
+		after()
+	}
 	close(a.done)
 }
 

@@ -38,6 +38,7 @@ func (p *plot) dns() actor.Producer {
 		Domain:     p.cfg.DNS.Domain,
 		AltDomain:  p.cfg.DNS.AltDomain,
 		Datacenter: p.cfg.Node.Datacenter,
+		NodeName:   p.cfg.Node.Name,
 		View:       p.fsm.View,
 		DNS:        p.cfg.DNS.Config,
 		LAN:        &p.lan,
