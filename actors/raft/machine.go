@@ -20,8 +20,9 @@ import (
 //
 // Raft calls it from one goroutine.
 type machine struct {
-	inner  raft.FSM
-	failed func(error) // called once, with the *crash
+	inner    raft.FSM
+	failed   func(error) // called once, with the *crash
+	replaced func()      // called when a snapshot has taken the place of the state
 
 	crash    *crash // not nil once the machine has failed
 	progress progress
@@ -102,6 +103,7 @@ func (m *machine) Restore(source io.ReadCloser) error {
 		return err
 	}
 	m.progress.advance(indexOf(source))
+	m.replaced()
 	return nil
 }
 

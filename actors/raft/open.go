@@ -76,7 +76,11 @@ func (n *node) openStores() error {
 			return err
 		}
 	}
-	n.machine = &machine{inner: n.cfg.FSM, failed: func(err error) { n.tell(&machineFailed{err}) }}
+	n.machine = &machine{
+		inner:    n.cfg.FSM,
+		failed:   func(err error) { n.tell(&machineFailed{err}) },
+		replaced: n.stateReplaced,
+	}
 	return nil
 }
 

@@ -45,6 +45,7 @@ type raftActor struct {
 	problem string // the last that was said about the pool
 
 	handovers []*handover
+	archives  archives
 
 	nextProbe, nextAsk *time.Timer
 }
@@ -112,6 +113,10 @@ func (a *raftActor) handle(ctx actor.Context, msg any) {
 		a.transfer(msg)
 	case *messages.TakeSnapshot:
 		a.node.takeSnapshot(msg)
+	case *messages.SaveSnapshot:
+		a.saveSnapshot(msg)
+	case *messages.RestoreSnapshot:
+		a.restoreSnapshot(msg)
 	case *messages.MembersChanged:
 		a.maybeBootstrap()
 	case *messages.HandOver:
@@ -140,6 +145,14 @@ func (a *raftActor) handleOwn(ctx actor.Context, msg any) {
 		a.maybeBootstrap()
 	case *peersAsked:
 		a.peersAsked(msg)
+	case *archived:
+		a.archived()
+	case *spooled:
+		a.spooled(msg)
+	case *unarchived:
+		a.archives.restoring = false
+	case *replaced:
+		a.replaced()
 	case *logTrouble:
 		a.logTrouble(msg.err)
 	case *probe:
@@ -192,6 +205,7 @@ func (a *raftActor) release() {
 	for _, h := range slices.Clone(a.handovers) {
 		a.conclude(h, "", messages.ErrLeaving)
 	}
+	a.refuseArchives()
 	a.becomeUnready()
 	a.endReign()
 	if a.opening != nil {
