@@ -11,6 +11,10 @@ type BeginLeave struct {
 	Asked[LeaveBegun]
 	Why   string // for the log: "interrupt", "consul leave"
 	Force bool   // go on although the cluster would lose its quorum
+
+	// Signal says that nobody is there to be refused: the leave goes on, and the
+	// peer set is left as it is where that would cost the quorum.
+	Signal bool
 }
 
 // LeaveBegun is the answer to BeginLeave.
@@ -51,8 +55,12 @@ type LeaveEnded struct {
 // To:    supervisor
 // Reply: none
 type LeaveStarted struct {
-	Why   string
-	Force bool
+	Begin BeginLeave // as it was asked for, but that nobody waits
+}
+
+// Again returns the same request, for which nobody waits.
+func (b *BeginLeave) Again() *BeginLeave {
+	return &BeginLeave{Why: b.Why, Force: b.Force, Signal: b.Signal}
 }
 
 // StepID names a step of a leave that is under way, so that a late answer is not

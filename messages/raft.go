@@ -52,6 +52,9 @@ type RaftStatus struct {
 	// a server the way through the mailbox.
 	LoneReadIndex func() (ReadIndex, bool)
 
+	// Peers returns the newest peer set that this server has.
+	Peers func() []RaftServer
+
 	// Stats returns the library's own figures, as `consul info` prints them.
 	Stats func() map[string]string
 }

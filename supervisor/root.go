@@ -163,7 +163,7 @@ func (r *root) ready(ctx actor.Context) {
 	n.vitals.state = messages.ActorRunning
 	r.tell(Event{What: Started, Actor: r.children[i].name, Took: time.Since(n.vitals.since)})
 	if r.leaving != nil && r.children[i].name == leave.Name {
-		ctx.Send(n.pid, &messages.BeginLeave{Why: r.leaving.Why, Force: r.leaving.Force})
+		ctx.Send(n.pid, r.leaving.Begin.Again())
 	}
 	r.do(ctx, r.order.ready(i))
 }

@@ -106,10 +106,11 @@ func (a *Agent) await(ended <-chan outcome, after func()) {
 	close(a.done)
 }
 
-// Leave begins the leave plan, after which the agent stops: peers are told, work
-// is handed over. Progress can be watched; see messages.LeaveBegun.
+// Leave begins the leave plan on behalf of a signal, after which the agent stops:
+// peers are told, work is handed over. Progress can be watched; see
+// messages.LeaveBegun.
 func (a *Agent) Leave(ctx context.Context, why string) (messages.LeaveBegun, error) {
-	return ask.Do(ctx, a.leave, &messages.BeginLeave{Why: why})
+	return ask.Do(ctx, a.leave, &messages.BeginLeave{Why: why, Signal: true})
 }
 
 // Stop begins the ordered stop without telling the peers. It does not wait.

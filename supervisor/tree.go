@@ -193,7 +193,7 @@ func (p *plot) readNode(ctx context.Context) (*wire.NodeServices, wire.HealthChe
 }
 
 func (p *plot) leave() actor.Producer {
-	cfg := leave.Config{Logger: p.cfg.Logger, Owners: map[string]ask.Address{}}
+	cfg := leave.Config{Logger: p.cfg.Logger, Owners: map[string]ask.Address{}, Objection: p.objection}
 	for _, s := range leavePlan {
 		if p.has(s.Owner) {
 			cfg.Plan = append(cfg.Plan, s)
@@ -201,4 +201,13 @@ func (p *plot) leave() actor.Producer {
 		}
 	}
 	return leave.New(cfg)
+}
+
+// objection returns why this server had better not leave, or nil.
+func (p *plot) objection() error {
+	s := p.raft.Load()
+	if s == nil || s.Peers == nil {
+		return nil
+	}
+	return raft.Objection(s.Peers(), p.lan.Load(), p.cfg.Node.ID)
 }

@@ -191,6 +191,11 @@ func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) erro
 		}
 		return nil
 	}
+	if s := inv.cfg.Status.Load(); s != nil && s.LoneReadIndex != nil {
+		if _, ok := s.LoneReadIndex(); ok {
+			return nil // its own word is a quorum's
+		}
+	}
 	_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
 	return err
 }

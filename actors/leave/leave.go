@@ -36,6 +36,10 @@ type Config struct {
 	Logger *zap.Logger            // required
 	Plan   []Step                 // required
 	Owners map[string]ask.Address // required: where each step's owner is reached
+
+	// Objection returns why this agent had better not leave, or nil. Who asks for a
+	// leave is refused with it, unless they insist. Optional.
+	Objection func() error
 }
 
 // New returns the producer of a leave actor.
@@ -93,6 +97,11 @@ func (a *leaveActor) Receive(ctx actor.Context) {
 // begin starts the plan, or lets one more watch it.
 func (a *leaveActor) begin(ctx actor.Context, msg *messages.BeginLeave) {
 	first := a.progress == nil
+	if err := a.objection(); first && err != nil && !msg.Force && !msg.Signal {
+		a.log.Warn("not leaving", zap.Error(err))
+		msg.Refuse(err)
+		return
+	}
 	if first {
 		a.progress = newProgress(a.cfg.Plan)
 		a.force = msg.Force
@@ -102,9 +111,16 @@ func (a *leaveActor) begin(ctx actor.Context, msg *messages.BeginLeave) {
 	}
 	if first {
 		a.log.Info("leaving: " + msg.Why)
-		ctx.Request(ctx.Parent(), &messages.LeaveStarted{Why: msg.Why, Force: msg.Force})
+		ctx.Request(ctx.Parent(), &messages.LeaveStarted{Begin: *msg.Again()})
 		a.step(ctx)
 	}
+}
+
+func (a *leaveActor) objection() error {
+	if a.cfg.Objection == nil {
+		return nil
+	}
+	return a.cfg.Objection()
 }
 
 // watch opens a channel with room for the whole plan, and in it what has been

@@ -158,4 +158,35 @@ func TestSecondAskerWatchesTheSameLeave(t *testing.T) {
 	})
 }
 
+func TestObjection(t *testing.T) {
+	tests := []struct {
+		name  string
+		begin messages.BeginLeave
+		err   bool
+	}{
+		{name: "refused", err: true},
+		{name: "insisted", begin: messages.BeginLeave{Force: true}},
+		{name: "a_signal_cannot_be_refused", begin: messages.BeginLeave{Signal: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				against := errors.New("the quorum")
+				leave, parent := actortest.Parent(t, actortest.System(t), New(Config{
+					Logger: zap.NewNop(), Objection: func() error { return against },
+				}), Name)
+				_, err := ask.Do(t.Context(), leave, &tt.begin)
+				if errors.Is(err, against) != tt.err {
+					t.Errorf("err = %v, want the objection: %v", err, tt.err)
+				}
+				time.Sleep(hearing)
+				synctest.Wait()
+				if left := slices.ContainsFunc(parent.Got(), ended); left == tt.err {
+					t.Errorf("left: %v", left)
+				}
+			})
+		})
+	}
+}
+
 func ended(said string) bool { return strings.HasPrefix(said, "LeaveEnded") }

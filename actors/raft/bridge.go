@@ -410,6 +410,7 @@ func (n *node) status(s standing, ready bool) *messages.RaftStatus {
 			}
 			return n.readIndex(), true
 		},
+		Peers: n.peers,
 		Stats: n.raft.Stats,
 	}
 }
