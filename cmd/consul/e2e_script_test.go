@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -50,10 +51,14 @@ func setStage(env *testscript.Env) error {
 //	story NAME FILE         look for the lines of FILE, in this order, in its output
 //	said NAME               let stdout look at its output
 //	signal NAME INT|...     send it a signal
+//	insist NAME INT|...     send it a signal again and again until it has ended
 //	ended NAME STATUS       wait until it has ended, with this exit status
 //	refused [ARG...]        try to start one: it exits with 1 and says why in one line
 //	until REGEXP ARG...     run consul ARG... until it succeeds and its output matches
+//	stream REGEXP ARG...    run consul ARG... until its output matches, then interrupt it
+//	hang URL                leave a write unfinished until the script ends
 //	get URL                 let stdout look at what is there; with !, at a refusal
+//	look REGEXP URL         get it until it matches
 //	put URL [BODY]          the same, for a write
 //	dig HOST:PORT NAME TYPE let stdout look at the answer of a DNS server
 //	taken VAR [HOST:PORT]   take a port, over TCP and UDP, until the script ends
@@ -68,10 +73,14 @@ var stageCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"story":   compareStory,
 	"said":    said,
 	"signal":  sendSignal,
+	"insist":  insist,
 	"ended":   ended,
 	"refused": refused,
 	"until":   until,
+	"stream":  stream,
+	"hang":    hang,
 	"get":     get,
+	"look":    look,
 	"put":     put,
 	"dig":     dig,
 	"taken":   taken,
@@ -165,6 +174,18 @@ func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 	agentOn(ts, args[0]).Signal(signalsByName[args[1]])
 }
 
+func insist(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2 || signalsByName[args[1]] == nil, "insist NAME INT|TERM|HUP|KILL")
+	a := agentOn(ts, args[0])
+	a.Await("end when told so again", func() bool {
+		if a.Ended() {
+			return true
+		}
+		a.Signal(signalsByName[args[1]])
+		return false
+	})
+}
+
 func ended(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) != 2, "ended NAME STATUS")
 	a := agentOn(ts, args[0])
@@ -192,15 +213,80 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) < 2, "until REGEXP ARG...")
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
+	poll(ts, "consul "+strings.Join(args[1:], " ")+" did not print "+args[0], func() bool {
+		out, err := consulCommand(ts, args[1:]).Output()
+		if err != nil || !re.Match(out) {
+			return false
+		}
+		fmt.Fprintf(ts.Stdout(), "%s", out)
+		return true
+	})
+}
+
+// poll tries until it succeeds; the pause between two tries is in what is tried.
+func poll(ts *testscript.TestScript, complaint string, try func() bool) {
 	for deadline := time.Now().Add(agenttest.Patience); time.Now().Before(deadline); {
-		cmd := exec.Command("consul", args[1:]...)
-		cmd.Env = append(os.Environ(), "CONSUL_RPC_ADDR="+ts.Getenv("CONSUL_RPC_ADDR"), "GORACE=atexit_sleep_ms=0")
-		if out, err := cmd.Output(); err == nil && re.Match(out) {
-			fmt.Fprintf(ts.Stdout(), "%s", out)
+		if try() {
 			return
 		}
 	}
-	ts.Fatalf("consul %s did not print %s within %v", strings.Join(args[1:], " "), args[0], agenttest.Patience)
+	ts.Fatalf("%s within %v", complaint, agenttest.Patience)
+}
+
+func look(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 2, "look REGEXP URL")
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	poll(ts, args[1]+" did not show "+args[0], func() bool {
+		resp, err := http.Get("http://" + args[1])
+		ts.Check(err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		return re.Match(body)
+	})
+}
+
+func stream(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) < 2, "stream REGEXP ARG...")
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	cmd := consulCommand(ts, args[1:])
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	late := time.AfterFunc(agenttest.Patience, func() { cmd.Process.Kill() }) //nolint:errcheck // Wait tells
+	defer late.Stop()
+	lines, found := bufio.NewScanner(out), false
+	for lines.Scan() {
+		fmt.Fprintln(ts.Stdout(), lines.Text())
+		if !found && re.MatchString(lines.Text()) {
+			found = true
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		}
+	}
+	if err := cmd.Wait(); err != nil || !found {
+		ts.Fatalf("consul %s: %v; did it print %s: %t", strings.Join(args[1:], " "), err, args[0], found)
+	}
+}
+
+// consulCommand returns a command that speaks to the agent started last.
+func consulCommand(ts *testscript.TestScript, args []string) *exec.Cmd {
+	cmd := exec.Command("consul", args...)
+	cmd.Env = append(os.Environ(), "CONSUL_RPC_ADDR="+ts.Getenv("CONSUL_RPC_ADDR"), "GORACE=atexit_sleep_ms=0")
+	return cmd
+}
+
+func hang(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 1, "hang URL")
+	host, path, _ := strings.Cut(args[0], "/")
+	conn, err := net.Dial("tcp", host)
+	ts.Check(err)
+	ts.Defer(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "PUT /%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", path, host)
+	ts.Check(err)
+	_, err = bufio.NewReader(conn).ReadString('\n') // who asks for the body has the request
+	ts.Check(err)
 }
 
 func get(ts *testscript.TestScript, neg bool, args []string) {

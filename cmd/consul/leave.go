@@ -27,8 +27,8 @@ as failed. Each step is shown as it ends: what was done, and how long it took.
 An agent whose cluster would lose its quorum with it refuses, and says so.`,
 		example: `
 $ consul leave
-withdraw from the catalog   3 services taken from the catalog         12ms
-hand over the leadership    server-2 leads                           310ms
+    12ms  take this agent's services and node from the catalog: node 'server-1', services: 3, checks: 4
+   310ms  hand over leadership: server-2 leads
 ...
 Graceful leave complete`,
 	})}
@@ -58,13 +58,16 @@ func (c *leaveCommand) Run(args []string) int {
 	return 0
 }
 
-// leaveLine is about a step that has ended. The lines come one by one, so that the
-// columns have widths that usually do.
+// leaveLine is about a step that has ended. The lines come one by one, so the time
+// stands first, where it lines up.
 func leaveLine(step agentrpc.LeaveRecord) string {
-	note := step.Note
-	if step.Err != "" {
-		note = "failed: " + step.Err
+	line := fmt.Sprintf("%8v  %s", step.Took.Round(time.Millisecond), printable(step.Step))
+	switch {
+	case step.Err != "":
+		return line + ": failed: " + printable(step.Err)
+	case step.Note != "":
+		return line + ": " + printable(step.Note)
+	default:
+		return line
 	}
-	took := step.Took.Round(time.Millisecond).String()
-	return fmt.Sprintf("%-26s  %-36s  %8s", printable(step.Step), printable(note), took)
 }

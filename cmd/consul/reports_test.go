@@ -59,17 +59,17 @@ func TestLeaveLine(t *testing.T) {
 		{
 			"done",
 			agentrpc.LeaveRecord{Step: "say goodbye to the LAN", Note: "3 members know", Took: 1234567 * time.Microsecond},
-			"say goodbye to the LAN      3 members know                          1.235s",
+			"  1.235s  say goodbye to the LAN: 3 members know",
 		},
 		{
 			"failed",
 			agentrpc.LeaveRecord{Step: "hand over", Err: "took longer than its 1s", Took: time.Second},
-			"hand over                   failed: took longer than its 1s             1s",
+			"      1s  hand over: failed: took longer than its 1s",
 		},
 		{
 			"nothing_to_do",
 			agentrpc.LeaveRecord{Step: "hand over", Took: 300 * time.Nanosecond},
-			"hand over                                                               0s",
+			"      0s  hand over",
 		},
 	}
 	for _, tt := range tests {

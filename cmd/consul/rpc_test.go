@@ -203,7 +203,7 @@ func TestAsking(t *testing.T) {
 				&agentrpc.LeaveRecord{Step: "withdraw", Owner: "local", Done: true, Note: "2 services taken out", Took: 12 * time.Millisecond},
 				&agentrpc.LeaveRecord{End: true},
 			}},
-			stdout: "withdraw                    2 services taken out                      12ms\n" +
+			stdout: "    12ms  withdraw: 2 services taken out\n" +
 				"Graceful leave complete\n",
 			asked: &agentrpc.LeaveRequest{Force: true},
 		},

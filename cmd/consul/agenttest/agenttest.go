@@ -291,10 +291,10 @@ func (a *Agent) Consul(args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// Signal sends a signal to the process.
+// Signal sends a signal to the process, if it has not ended.
 func (a *Agent) Signal(sig os.Signal) {
 	a.t.Helper()
-	if err := a.cmd.Process.Signal(sig); err != nil {
+	if err := a.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		a.t.Fatalf("signal %v to agent %s: %v", sig, a.Name, err)
 	}
 }
@@ -304,6 +304,16 @@ func (a *Agent) Interrupt() { a.t.Helper(); a.Signal(os.Interrupt) }
 
 // Pid returns the ID of the process.
 func (a *Agent) Pid() int { return a.cmd.Process.Pid }
+
+// Ended reports whether the process has ended.
+func (a *Agent) Ended() bool {
+	select {
+	case <-a.exited:
+		return true
+	default:
+		return false
+	}
+}
 
 // Wait waits until the process has ended, and returns its exit status, or -1 when
 // a signal ended it.
