@@ -25,6 +25,8 @@ var layers = []struct{ dir, may, why string }{
 	{"actors/catalog/state", "messages/wire", "the state is values and rules"},
 	{"actors/catalog/endpoint", "messages/wire actors/catalog/state", "an endpoint is a function of the state"},
 	{"actors/invoke", "messages actors/ask actors/catalog/state actors/catalog/endpoint", "the kit knows the endpoints and no actor"},
+	{"actors/serverrpc/frame", "messages", "a framing knows nobody who uses it"},
+	{"actors/serverrpc/client", "messages actors/invoke actors/serverrpc/frame", "a client is no actor"},
 	{"actors", "messages actors/ask actors/invoke actors/catalog/state actors/catalog/endpoint", "actors know each other by address only"},
 	{"supervisor", "actors messages", "the tree knows the actors"},
 	{"cmd/consul/datadir", "", "a directory is a directory"},

@@ -245,7 +245,8 @@ type LeaderReady struct {
 }
 
 // RaftConnAccepted hands a connection of port 8300 to raft, whose first byte has
-// said that it is raft's. The receiver owns it.
+// said that it is raft's. The receiver owns it; when there is none, or it fails on
+// the message, the connection is closed.
 //
 // From:  serverrpc
 // To:    raft
@@ -253,6 +254,9 @@ type LeaderReady struct {
 type RaftConnAccepted struct {
 	Conn net.Conn
 }
+
+// Refuse closes the connection: there is nobody to take it.
+func (r *RaftConnAccepted) Refuse(error) { _ = r.Conn.Close() }
 
 // Barrier asks the leader to commit a mark and to wait until everything before it
 // is applied here.

@@ -1,0 +1,164 @@
+package serverrpc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/yamux"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/serverrpc/frame"
+)
+
+// maxStreams is how many streams a multiplexed connection may have open; one
+// stream is one request at a time of a client agent, blocking queries included.
+const maxStreams = 4096
+
+// serve is the goroutine of a connection. It owns the connection until that is
+// closed, or raft's.
+func (s *server) serve(raw net.Conn) {
+	ctx, end := context.WithCancel(s.ctx)
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer end()
+	defer s.caught(raw)
+
+	_ = raw.SetReadDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
+	nc, kind, err := s.handshake(raw)
+	if err != nil {
+		s.noteHandshake(nc, err)
+		return
+	}
+	_ = nc.SetDeadline(time.Time{})
+
+	switch kind {
+	case frame.Raft:
+		if stop() {
+			s.handToRaft(nc)
+		}
+	case frame.RPC:
+		s.newStream(ctx, nc).serve()
+	case frame.Multiplex, frame.MultiplexV2:
+		s.multiplexed(ctx, nc)
+	case frame.TLS, frame.TLSInsecure, frame.NativeTLS:
+		s.remark(nc, "closed a connection that wants TLS, which is not configured here")
+	default:
+		s.remark(nc, "closed a connection for something else than this server has", zap.Stringer("kind", kind))
+	}
+}
+
+// handshake reads the first byte of a connection, below TLS if that is what it
+// asks for.
+func (s *server) handshake(nc net.Conn) (net.Conn, frame.Kind, error) {
+	kind, err := firstByte(nc)
+	if err != nil || kind != frame.TLS || s.cfg.Secure == nil {
+		return nc, kind, err
+	}
+	secure, err := s.cfg.Secure(nc)
+	if err != nil {
+		return nc, kind, err
+	}
+	kind, err = firstByte(secure)
+	return secure, kind, err
+}
+
+// firstByte takes one byte and no more: what follows may be raft's.
+func firstByte(nc net.Conn) (frame.Kind, error) {
+	var b [1]byte
+	_, err := io.ReadFull(nc, b[:])
+	return frame.Kind(b[0]), err
+}
+
+func (s *server) noteHandshake(nc net.Conn, err error) {
+	switch {
+	case gone(err) || s.ctx.Err() != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.remark(nc, "closed a connection that did not say in time what it is for")
+	default:
+		s.remark(nc, "closed a connection that could not be secured", zap.Error(err))
+	}
+}
+
+// multiplexed serves the streams of a connection.
+func (s *server) multiplexed(ctx context.Context, nc net.Conn) {
+	session, err := yamux.Server(nc, frame.YamuxConfig(s.log))
+	if err != nil {
+		panic(err) // the configuration is ours
+	}
+	defer session.Close()
+	slots := make(chan struct{}, maxStreams)
+	for {
+		sub, err := session.AcceptStream()
+		if err != nil {
+			s.noteSession(nc, err)
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+			go func() {
+				defer func() { <-slots }()
+				s.stream(ctx, sub)
+			}()
+		default:
+			s.remark(nc, "closed a stream: its connection has too many", zap.Int("limit", maxStreams))
+			_ = sub.Close()
+		}
+	}
+}
+
+// stream is the goroutine of a stream.
+func (s *server) stream(ctx context.Context, sub net.Conn) {
+	defer sub.Close()
+	defer s.caught(sub)
+	r := bufio.NewReader(sub)
+	first, err := r.Peek(1)
+	switch {
+	case err != nil:
+		return
+	case first[0] == byte(frame.RPC): // some say again what it is for
+		_, _ = r.Discard(1)
+	case !frame.BeginsRequest(first[0]):
+		s.remark(sub, "closed a stream for something else than this server has", zap.Stringer("kind", frame.Kind(first[0])))
+		return
+	}
+	s.newStream(ctx, &peeked{sub, r}).serve()
+}
+
+// peeked is a connection of which some bytes have been read already.
+type peeked struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (p *peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
+
+func (s *server) noteSession(nc net.Conn, err error) {
+	if gone(err) || s.ctx.Err() != nil {
+		return
+	}
+	s.remark(nc, "closed a multiplexed connection", zap.Error(err))
+}
+
+// caught is deferred by every goroutine of a connection: a panic there costs that
+// connection alone.
+func (s *server) caught(nc net.Conn) {
+	if reason := recover(); reason != nil {
+		s.log.Error(fmt.Sprintf("a connection failed: %v", reason), from(nc))
+		s.log.Debug("the stack of a failure", zap.ByteString("stack", debug.Stack()))
+	}
+}
+
+// gone says whether an error is only the end of a connection.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, yamux.ErrSessionShutdown) || errors.Is(err, yamux.ErrConnectionReset) ||
+		errors.Is(err, yamux.ErrStreamClosed)
+}

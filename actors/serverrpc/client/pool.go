@@ -1,0 +1,307 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/yamux"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/serverrpc/frame"
+)
+
+// What a Config that says nothing means.
+const (
+	DefaultIdleTimeout = 2 * time.Minute // Consul's
+	DefaultDialTimeout = 5 * time.Second
+	DefaultMaxReply    = 64 << 20 // bytes; some 100,000 instances of a service
+)
+
+// ErrClosed is returned by a pool that is closed.
+var ErrClosed = errors.New("the pool of connections to servers is closed")
+
+// Config is what a Pool needs.
+type Config struct {
+	Logger *zap.Logger // required
+
+	// Dial opens a connection to the port 8300 of a server; the pool writes the
+	// first byte. It is where TLS comes in. Default: TCP.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+
+	// Zero means the default.
+	IdleTimeout time.Duration // after which a connection that nobody uses is closed
+	DialTimeout time.Duration // for a connection to be made
+	MaxReply    int           // bytes of a reply; a longer one is an error
+}
+
+// Pool keeps connections to servers. It is safe for use by several goroutines.
+type Pool struct {
+	cfg Config
+	log *zap.Logger
+
+	ctx context.Context // ends with the pool
+	end context.CancelFunc
+
+	mu       sync.Mutex
+	sessions map[string]*session // by address
+}
+
+// NewPool returns a pool without connections; each is made when it is needed first.
+func NewPool(cfg Config) *Pool {
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, DefaultIdleTimeout)
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, DefaultDialTimeout)
+	cfg.MaxReply = cmp.Or(cfg.MaxReply, DefaultMaxReply)
+	if cfg.Dial == nil {
+		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}
+	}
+	p := &Pool{cfg: cfg, log: cfg.Logger.Named("consul").Named("rpc"), sessions: map[string]*session{}}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	return p
+}
+
+// Close closes all connections. Calls under way fail, and so does every later one.
+func (p *Pool) Close() {
+	p.end()
+	p.mu.Lock()
+	all := p.sessions
+	p.sessions = map[string]*session{}
+	p.mu.Unlock()
+	for _, s := range all {
+		s.close()
+	}
+}
+
+// stream returns a stream to address that nobody else uses, and leaves its session
+// to the caller to leave. A connection that was there before may have died
+// unnoticed; then another is made.
+func (p *Pool) stream(ctx context.Context, address string) (*stream, error) {
+	for {
+		s, old, err := p.session(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		st, err := s.stream(ctx)
+		if err == nil {
+			return st, nil
+		}
+		if ctx.Err() == nil {
+			p.drop(s)
+		}
+		p.leave(s)
+		if !old || ctx.Err() != nil { // a new connection that is of no use: another would be no better
+			return nil, fmt.Errorf("open a stream to %s: %w", address, err)
+		}
+	}
+}
+
+// session returns the connection to address, which is made if there is none. Who
+// gets it leaves it.
+func (p *Pool) session(ctx context.Context, address string) (s *session, old bool, err error) {
+	p.mu.Lock()
+	if p.ctx.Err() != nil {
+		p.mu.Unlock()
+		return nil, false, ErrClosed
+	}
+	s, old = p.sessions[address]
+	if old && s.broken() {
+		delete(p.sessions, address)
+		go s.close()
+		old = false
+	}
+	if !old {
+		s = &session{pool: p, address: address, made: make(chan struct{})}
+		p.sessions[address] = s
+		go s.dial()
+	}
+	s.users++
+	s.stopIdle()
+	p.mu.Unlock()
+
+	select {
+	case <-s.made:
+	case <-ctx.Done():
+		p.leave(s)
+		return nil, old, context.Cause(ctx)
+	}
+	if s.err != nil {
+		p.leave(s)
+		return nil, old, s.err
+	}
+	return s, old, nil
+}
+
+// leave ends the use of a session. When nobody uses it any more, it is closed after
+// a while.
+func (p *Pool) leave(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.users--
+	if s.users == 0 && p.sessions[s.address] == s {
+		s.idle = time.AfterFunc(p.cfg.IdleTimeout, func() { p.expire(s) })
+	}
+	if s.users == 0 && p.sessions[s.address] != s {
+		go s.close()
+	}
+}
+
+// expire closes a session that nobody has used for a while.
+func (p *Pool) expire(s *session) {
+	p.mu.Lock()
+	if s.users > 0 || p.sessions[s.address] != s {
+		p.mu.Unlock()
+		return
+	}
+	delete(p.sessions, s.address)
+	p.mu.Unlock()
+	s.close()
+}
+
+// drop forgets a session that is of no use; those who use it still leave it.
+func (p *Pool) drop(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions[s.address] == s {
+		delete(p.sessions, s.address)
+	}
+}
+
+// maxIdleStreams is how many streams of a connection are kept for the next call.
+const maxIdleStreams = 64
+
+// session is a connection to a server, or the attempt to make one.
+type session struct {
+	pool    *Pool
+	address string
+
+	made chan struct{} // closed when what follows is set
+	mux  *yamux.Session
+	err  error
+
+	// What the lock of the pool protects.
+	users int
+	idle  *time.Timer // runs while there are no users
+
+	mu   sync.Mutex
+	free []*stream // at rest
+}
+
+// dial makes the connection, for all who wait for it.
+func (s *session) dial() {
+	defer close(s.made)
+	ctx, cancel := context.WithTimeout(s.pool.ctx, s.pool.cfg.DialTimeout)
+	defer cancel()
+	if s.mux, s.err = s.connect(ctx); s.err != nil {
+		s.err = fmt.Errorf("connect to the server at %s: %w", s.address, s.err)
+		s.pool.drop(s)
+	}
+}
+
+func (s *session) connect(ctx context.Context) (*yamux.Session, error) {
+	conn, err := s.pool.cfg.Dial(ctx, s.address)
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetWriteDeadline(deadline)
+	}
+	if _, err := conn.Write([]byte{byte(frame.MultiplexV2)}); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	_ = conn.SetWriteDeadline(time.Time{})
+	mux, err := yamux.Client(conn, frame.YamuxConfig(s.pool.log))
+	if err != nil {
+		_ = conn.Close()
+	}
+	return mux, err
+}
+
+// broken says whether the connection is made and is gone again.
+func (s *session) broken() bool {
+	select {
+	case <-s.made:
+		return s.err != nil || s.mux.IsClosed()
+	default:
+		return false
+	}
+}
+
+// stopIdle is called with the lock of the pool.
+func (s *session) stopIdle() {
+	if s.idle != nil {
+		s.idle.Stop()
+		s.idle = nil
+	}
+}
+
+// close waits for the attempt to connect to end, which the end of the pool hastens.
+func (s *session) close() {
+	<-s.made
+	if s.mux != nil {
+		_ = s.mux.Close()
+	}
+}
+
+// stream takes a stream that is at rest, or opens one.
+func (s *session) stream(ctx context.Context) (*stream, error) {
+	if s.mux.IsClosed() {
+		return nil, yamux.ErrSessionShutdown
+	}
+	s.mu.Lock()
+	if n := len(s.free); n > 0 {
+		st := s.free[n-1]
+		s.free = s.free[:n-1]
+		s.mu.Unlock()
+		return st, nil
+	}
+	s.mu.Unlock()
+	return s.open(ctx)
+}
+
+// open opens a stream. The library does that without a context: it waits for a
+// server that has not acknowledged the last few hundred.
+func (s *session) open(ctx context.Context) (*stream, error) {
+	type opened struct {
+		conn *yamux.Stream
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		conn, err := s.mux.OpenStream()
+		done <- opened{conn, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, o.err
+		}
+		return &stream{session: s, conn: o.conn, in: frame.NewReader(o.conn, s.pool.cfg.MaxReply)}, nil
+	case <-ctx.Done():
+		go func() {
+			if o := <-done; o.err == nil {
+				_ = o.conn.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// rest keeps a stream for the next call.
+func (s *session) rest(st *stream) {
+	s.mu.Lock()
+	full := len(s.free) >= maxIdleStreams
+	if !full {
+		s.free = append(s.free, st)
+	}
+	s.mu.Unlock()
+	if full {
+		_ = st.conn.Close()
+	}
+}

@@ -1,0 +1,134 @@
+package serverrpc
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// method is something that can be asked. args and reply of run come from newArgs
+// and newReply.
+type method struct {
+	name     string
+	newArgs  func() wire.Request
+	newReply func() any
+	run      func(ctx context.Context, args wire.Request, reply any) error
+}
+
+// methods returns what can be asked: every endpoint, and what is about this server
+// itself.
+func methods(cfg Config) map[string]method {
+	h := &here{cfg}
+	all := map[string]method{}
+	for _, m := range endpoint.Methods {
+		all[m.Name()] = method{m.Name(), m.NewArgs, m.NewReply, func(ctx context.Context, args wire.Request, reply any) error {
+			return cfg.Invoker.Invoke(ctx, m, args, reply)
+		}}
+	}
+	for _, m := range []method{
+		own(h, "Status.Ping", h.ping),
+		own(h, "Status.Leader", h.leader),
+		own(h, "Status.Peers", h.peers),
+		own(h, "Status.RaftStats", h.raftStats),
+		own(h, "Peer.Remove", h.removePeer),
+	} {
+		all[m.name] = m
+	}
+	return all
+}
+
+// here carries out what is about this server.
+type here struct{ cfg Config }
+
+// request is a pointer to arguments.
+type request[A any] interface {
+	*A
+	wire.Request
+}
+
+// own makes a method of ours. One that is for another datacenter goes there.
+func own[A, R any, P request[A]](h *here, name string, run func(context.Context, *A, *R) error) method {
+	m := method{name: name, newArgs: func() wire.Request { return P(new(A)) }, newReply: func() any { return new(R) }}
+	m.run = func(ctx context.Context, args wire.Request, reply any) error {
+		if dc := args.RequestDatacenter(); dc != "" && dc != h.cfg.Datacenter {
+			return h.cfg.Invoker.Invoke(ctx, elsewhere{m}, args, reply)
+		}
+		return run(ctx, (*A)(args.(P)), reply.(*R))
+	}
+	return m
+}
+
+// elsewhere is a method of ours for an Invoker, which only carries it to another
+// datacenter.
+type elsewhere struct{ method }
+
+var _ endpoint.Method = elsewhere{}
+
+// Name implements endpoint.Method.
+func (e elsewhere) Name() string { return e.name }
+
+// NewArgs implements endpoint.Method.
+func (e elsewhere) NewArgs() wire.Request { return e.newArgs() }
+
+// NewReply implements endpoint.Method.
+func (e elsewhere) NewReply() any { return e.newReply() }
+
+// ping shows that the server is there.
+func (h *here) ping(context.Context, *wire.EmptyReadRequest, *struct{}) error { return nil }
+
+// leader answers where the leader is reached; empty when nobody leads.
+func (h *here) leader(_ context.Context, _ *wire.DCSpecificRequest, reply *string) error {
+	if s := h.cfg.Status.Load(); s != nil {
+		*reply = s.LeaderAddr
+	}
+	return nil
+}
+
+// peers answers the addresses of the peer set; none when there is none yet.
+func (h *here) peers(ctx context.Context, _ *wire.DCSpecificRequest, reply *[]string) error {
+	conf, err := ask.Do(ctx, h.cfg.Raft, &messages.GetRaftConfiguration{})
+	if err != nil {
+		return err
+	}
+	for _, s := range conf.Servers {
+		*reply = append(*reply, s.Address)
+	}
+	return nil
+}
+
+// raftStats answers how far this server is, for the leader's autopilot.
+func (h *here) raftStats(_ context.Context, _ *wire.EmptyReadRequest, reply *wire.RaftStats) error {
+	s := h.cfg.Status.Load()
+	if s == nil || s.Stats == nil {
+		return messages.ErrUnavailable
+	}
+	stats := s.Stats()
+	var err error
+	number := func(name string) uint64 {
+		n, parseErr := strconv.ParseUint(stats[name], 10, 64)
+		if parseErr != nil && err == nil {
+			err = fmt.Errorf("raft's %s is %q: %w", name, stats[name], parseErr)
+		}
+		return n
+	}
+	*reply = wire.RaftStats{
+		LastContact: stats["last_contact"],
+		LastTerm:    number("last_log_term"),
+		LastIndex:   number("last_log_index"),
+	}
+	return err
+}
+
+// removePeer takes a server from the peer set, if this one leads.
+func (h *here) removePeer(ctx context.Context, args *wire.RemovePeerRequest, _ *struct{}) error {
+	if args.ID == "" {
+		return fmt.Errorf("Peer.Remove needs the ID of the server")
+	}
+	_, err := ask.Do(ctx, h.cfg.Raft, &messages.RemovePeer{ID: args.ID})
+	return err
+}
