@@ -2,13 +2,16 @@
 // catalog in line with the membership of the LAN pool.
 //
 //	raft   ──LeadershipChanged, NewLeader──▶ leader ──LeaderReady, Barrier──▶ raft
-//	gossip ──MembersChanged────────────────▶        ──register, deregister──▶ the log
+//	raft   ──StateRestored─────────────────▶        ──register, deregister──▶ the log
+//	gossip ──MembersChanged────────────────▶
 //
 // On every server the actor runs and hears who leads; it works only while this
 // server does. When it begins to lead it first waits until all that earlier
 // leaders have committed is applied here (a barrier), and then looks at every
 // member, since nobody has told it what changed while somebody else led. From then
-// on it follows the news, and looks at everybody again once a minute.
+// on it follows the news, and looks at everybody again once a minute. When a
+// snapshot is restored it begins as it did at first: the state that it has kept in
+// line is gone.
 //
 // It keeps nothing across a restart: it starts over with a barrier and a look at
 // everybody, which changes only what is not as it should be.
@@ -102,6 +105,7 @@ type reign struct {
 	ctx         context.Context
 	end         context.CancelFunc
 	established bool // the barrier is passed
+	outdated    bool // a snapshot was restored meanwhile
 	busy        bool // a goroutine is writing
 }
 
@@ -127,6 +131,8 @@ func (a *leaderActor) Receive(ctx actor.Context) {
 		a.leadershipChanged(ctx, msg)
 	case *messages.NewLeader:
 		a.newLeader(msg)
+	case *messages.StateRestored:
+		a.stateRestored(ctx)
 	case *messages.MembersChanged:
 		a.membersChanged(ctx, msg)
 	case *established:
@@ -190,10 +196,28 @@ func (a *leaderActor) becomeLeader(ctx actor.Context, term uint64) {
 	r := &reign{term: term}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	a.reign = r
-	root, self, cfg := ctx.ActorSystem().Root, ctx.Self(), a.cfg
+	a.establish(ctx)
+}
+
+// establish has a goroutine see to what comes before all other work.
+func (a *leaderActor) establish(ctx actor.Context) {
+	r, root, self, cfg := a.reign, ctx.ActorSystem().Root, ctx.Self(), a.cfg
+	r.established, r.outdated = false, false
 	go func() {
-		root.Send(self, &established{term, establish(r.ctx, cfg, term)})
+		root.Send(self, &established{r.term, establish(r.ctx, cfg, r.term)})
 	}()
+}
+
+// stateRestored begins again with the state of a snapshot, which may lack anything.
+func (a *leaderActor) stateRestored(ctx actor.Context) {
+	switch {
+	case a.reign == nil:
+	case a.reign.established:
+		a.log.Info("a snapshot was restored, bringing the catalog in line with the members")
+		a.establish(ctx)
+	default: // once more, when it is through
+		a.reign.outdated = true
+	}
 }
 
 func (a *leaderActor) becomeFollower() {
@@ -217,6 +241,10 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 		if s := a.cfg.Status.Load(); s.Leads() {
 			a.becomeLeader(ctx, s.Term)
 		}
+		return
+	}
+	if a.reign.outdated {
+		a.establish(ctx)
 		return
 	}
 	a.reign.established = true
@@ -280,7 +308,11 @@ func (a *leaderActor) changes() []*change {
 		if m.Tags["dc"] != a.cfg.Datacenter {
 			continue
 		}
-		if c := a.self.judge(m, has(m)); c != nil {
+		known := has(m)
+		if c := a.self.impostor(m, known); c != nil {
+			all, known = append(all, c), entry{}
+		}
+		if c := a.self.judge(m, known); c != nil {
 			all = append(all, c)
 		}
 	}

@@ -184,3 +184,59 @@ func TestRestartedLeaderGoesOn(t *testing.T) {
 		s.want(t, "after the restart", "n passing")
 	})
 }
+
+// restore puts another state in the place of the catalog's.
+func (s *stage) restore(entries map[string]entry) {
+	s.catalog.mu.Lock()
+	s.catalog.entries = entries
+	s.catalog.mu.Unlock()
+	s.leader.Tell(&messages.StateRestored{})
+	synctest.Wait()
+}
+
+func TestRestoredState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		one, two := server("s1", messages.MemberAlive), client("n", messages.MemberAlive)
+		s.members(one, two)
+		s.restore(map[string]entry{})
+		s.want(t, "a follower leaves it to the leader")
+
+		s.lead()
+		s.want(t, "who gains leadership looks at everybody", "s1 passing", "n passing")
+		s.raft.Messages()
+		s.restore(map[string]entry{})
+		s.want(t, "who is not in a restored state is written", "s1 passing", "n passing")
+		if got := s.raft.Got(); !slices.Contains(got, "LeaderReady{Term:2}") {
+			t.Errorf("raft was told %v, want LeaderReady again", got)
+		}
+
+		other := stored(one, wire.HealthPassing)
+		other.node.ID = "id-of-old"
+		stray := stored(client("old", messages.MemberAlive), wire.HealthPassing)
+		s.restore(map[string]entry{"s1": other, "n": stored(two, wire.HealthCritical), "old": stray})
+		s.want(t, "and who is there as another is made right", "s1 gone", "s1 passing", "n passing", "old gone")
+	})
+}
+
+func TestRestoredWhileEstablishing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.members(server("s1", messages.MemberAlive))
+		s.status.Publish(&messages.RaftStatus{State: messages.Leader, Term: 2})
+		s.leader.Tell(&messages.LeadershipChanged{Leading: true, Term: 2})
+		s.leader.Tell(&messages.StateRestored{})
+		s.leader.Tell(&messages.StateRestored{})
+		synctest.Wait()
+		s.want(t, "leadership was taken up on what was restored", "s1 passing")
+		ready := 0
+		for _, m := range s.raft.Got() {
+			if m == "LeaderReady{Term:2}" {
+				ready++
+			}
+		}
+		if ready == 0 || ready > 2 {
+			t.Errorf("raft was told %d times that the leader is ready", ready)
+		}
+	})
+}

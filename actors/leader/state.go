@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
@@ -46,6 +47,22 @@ func (s self) judge(m messages.Member, has entry) *change {
 		return s.left(m, has)
 	default: // leaving: what comes of it will be told
 		return nil
+	}
+}
+
+// impostor returns the write that takes the node from the catalog that has the name
+// of a member, and is another: an agent that lost its data directory, or the state
+// of another cluster that was restored here. While the catalog regards that node as
+// healthy, it would let nobody else say what the node of this name is.
+func (s self) impostor(m messages.Member, has entry) *change {
+	id := m.Tags["id"]
+	if m.Status != messages.MemberAlive || id == "" || has.node == nil || has.node.ID == "" || strings.EqualFold(has.node.ID, id) {
+		return nil
+	}
+	return &change{
+		deregister: &wire.DeregisterRequest{Datacenter: s.datacenter, Node: m.Name},
+		news: "member '" + m.Name + "' is the node " + id + ", and the catalog has " + has.node.ID +
+			" under its name, deregistering that one",
 	}
 }
 

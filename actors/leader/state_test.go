@@ -84,6 +84,37 @@ func outline(c *change) string {
 	}
 }
 
+func TestImpostor(t *testing.T) {
+	alive := client("n", messages.MemberAlive)
+	has := func(id string) entry {
+		e := stored(alive, wire.HealthPassing)
+		e.node.ID = id
+		return e
+	}
+	nameless := client("n", messages.MemberAlive)
+	delete(nameless.Tags, "id")
+	tests := []struct {
+		name   string
+		member messages.Member
+		has    entry
+		want   string
+	}{
+		{name: "the_same_node", member: alive, has: has("ID-n")},
+		{name: "another_node", member: alive, has: has("id-old"), want: "deregister"},
+		{name: "another_node_that_has_failed_here", member: client("n", messages.MemberFailed), has: has("id-old")},
+		{name: "a_node_without_an_id", member: alive, has: has("")},
+		{name: "a_member_without_an_id", member: nameless, has: has("id-old")},
+		{name: "nobody", member: alive},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := outline(us.impostor(tt.member, tt.has)); got != tt.want {
+				t.Errorf("impostor = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestMoveKeepsWhatTheNodeSaidOfItself(t *testing.T) {
 	m := client("n", messages.MemberAlive)
 	has := stored(m, wire.HealthPassing)

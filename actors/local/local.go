@@ -2,13 +2,13 @@
 // and keeps the catalog in line with them (anti-entropy).
 //
 //	http, health ──RegisterService, SetCheckStatus──▶ local ──register, deregister──▶ the catalog
-//	raft, leave  ──NewLeader, Withdraw────────────▶        ◀──what the catalog has──
-//	                                                       ──ChecksChanged──▶ health
+//	raft         ──NewLeader, StateRestored───────▶        ◀──what the catalog has──
+//	leave        ──Withdraw───────────────────────▶        ──ChecksChanged──▶ health
 //
 // What is registered here is the truth for this node, and the catalog is the truth
 // for the cluster: the actor compares the two when something has changed here, when
-// a leader is found, and once a minute, and writes what differs, each thing by
-// itself, so that one that is refused does not hold up the others. An output of a
+// a leader is found, when a snapshot is restored, and once a minute, and writes what
+// differs, each thing by itself, so that one that is refused does not hold up the others. An output of a
 // check that changes while its status stays may wait for some minutes.
 //
 // Registrations survive a restart of the actor and of the agent: each is a file
@@ -201,6 +201,8 @@ func (a *localActor) handle(ctx actor.Context, msg any) {
 		a.setCheckStatus(ctx, msg)
 	case *messages.NewLeader:
 		a.newLeader(ctx, msg)
+	case *messages.StateRestored:
+		a.sync(ctx)
 	case *messages.Reconfigure:
 		a.reconfigure(ctx, msg)
 	case *messages.Withdraw:
