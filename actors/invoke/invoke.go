@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"reflect"
 	"time"
@@ -68,6 +69,10 @@ type Config struct {
 	// a method to one, by its address. Both nil: there is only this one.
 	Routes *messages.Published[messages.Routes]
 	Call   func(ctx context.Context, address, method string, args wire.Request, reply any) error
+	// Snapshot carries a snapshot request to a server, with the archive that is to be
+	// restored, and returns the archive that was saved; the caller closes it. nil:
+	// only the leader itself saves and restores snapshots.
+	Snapshot func(ctx context.Context, address string, args *wire.SnapshotRequest, in io.Reader, reply *wire.SnapshotResponse) (io.ReadCloser, error)
 	// Failed is told the servers that could not be reached. Optional.
 	Failed ask.Address
 
@@ -168,6 +173,13 @@ func (inv *Invoker) read(ctx context.Context, m endpoint.ReadMethod, args wire.R
 		done, err := blocking.Done(index, err)
 		if done || env.Watch == nil || env.Watch.WatchCtx(wait) != nil {
 			return err
+		}
+		select {
+		case <-env.View.Abandoned():
+			// A snapshot was restored, whose indexes may be smaller than what the asker has
+			// seen. He is told, or he would wait for ever.
+			blocking.Min = 0
+		default:
 		}
 	}
 }
