@@ -187,7 +187,8 @@ type SnapshotSaved struct {
 //
 // Archive stays the asker's. It is read on a goroutine until the answer comes; an
 // asker that waits no longer sees to it that reading fails, as net/http does with
-// the body of a request whose handler has returned.
+// the body of a request whose handler has returned. With ErrNotLeader nothing of it
+// has been read.
 //
 // From:  invoke
 // To:    raft

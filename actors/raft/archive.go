@@ -225,6 +225,9 @@ func (n *node) restore(msg *spooled) {
 	n.running.Go(func() {
 		err := writeError(n.raft.Restore(msg.meta, msg.state, 0))
 		_ = msg.state.Close()
+		if errors.Is(err, messages.ErrNotLeader) { // before, or after raft had restored it here
+			err = messages.ErrLeadershipLost
+		}
 		if err != nil {
 			n.log.Error("a snapshot was not restored, or not by a quorum", zap.Error(err))
 		} else {
