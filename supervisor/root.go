@@ -193,9 +193,7 @@ func (r *root) halt(ctx actor.Context, err error) {
 
 func (r *root) stop(ctx actor.Context, i int) {
 	c, n := r.children[i], &r.nodes[i]
-	n.vitals.state = messages.ActorStopping
-	n.since = time.Now()
-	r.tell(Event{What: Stopping, Actor: c.name})
+	r.stopping(i)
 	if n.pid == nil { // it could not even be spawned
 		r.gone(ctx, ctx.ActorSystem().NewLocalPID(ctx.Self().Id+"/"+c.name))
 		return
@@ -206,6 +204,17 @@ func (r *root) stop(ctx actor.Context, i int) {
 	}
 	r.arm(ctx, budget, &stopDue{i})
 	ctx.Stop(n.pid)
+}
+
+// stopping notes that an actor is on its way out, once.
+func (r *root) stopping(i int) {
+	n := &r.nodes[i]
+	if n.vitals.state == messages.ActorStopping {
+		return
+	}
+	n.vitals.state = messages.ActorStopping
+	n.since = time.Now()
+	r.tell(Event{What: Stopping, Actor: r.children[i].name})
 }
 
 // gone hears that a child has ended, which is as it should be only while the root
@@ -262,7 +271,12 @@ var errStopped = errors.New("stopped while starting")
 // goroutine when a child has panicked.
 func (r *root) HandleFailure(sys *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	i, ok := r.byPID[who.Id]
-	if !ok || r.order.phase == stopping {
+	if !ok {
+		sup.StopChildren(who)
+		return
+	}
+	if r.order.phase == stopping { // it goes before its turn: nobody starts it again
+		r.stopping(i)
 		sup.StopChildren(who)
 		return
 	}

@@ -35,7 +35,6 @@ type Agent struct {
 	sys   *actor.ActorSystem
 	root  ask.Address
 	leave ask.Address
-	bury  func() // ends the dead-letter office
 	done  chan struct{}
 	end   outcome // valid once done is closed
 }
@@ -64,7 +63,8 @@ func begin(ctx context.Context, sys *actor.ActorSystem, children []child, opts o
 		nodes:    make([]node, len(children)),
 		byPID:    make(map[string]int, len(children)),
 	}
-	a := &Agent{sys: sys, bury: ask.DeadLetters(sys), done: make(chan struct{})}
+	ask.DeadLetters(sys) // for as long as there is the system: who asks after the end is answered, too
+	a := &Agent{sys: sys, done: make(chan struct{})}
 	props := actor.PropsFromProducer(func() actor.Actor { return r },
 		actor.WithGuardian(actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider)))
 	pid, err := sys.Root.SpawnNamed(props, Name)
@@ -99,7 +99,6 @@ func tidy(err error) error {
 
 func (a *Agent) await(ended <-chan outcome, after func()) {
 	a.end = <-ended
-	a.bury()
 	if after != nil {
 		after()
 	}
