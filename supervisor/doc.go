@@ -1,11 +1,15 @@
 // Package supervisor starts the agent's actors, restarts those that fail and
 // stops them in order. It is the only package that knows them all.
 //
-// The tree, in start order; stopping goes from the bottom up, after the leave plan
+// The tree of a server, in start order (a client agent goes without catalog,
+// serverrpc, gossip-wan, raft and leader, and has a replica of the catalog before
+// dns); stopping goes from the bottom up, after the leave plan
 // (plan.go). TestDoc keeps the picture true.
 //
 //	logs        what was logged, for who watches
 //	catalog     the replicated state; a failure ends the agent
+//	serverrpc   port 8300
+//	router      which servers can be asked
 //	gossip-wan  the servers of all datacenters
 //	gossip-lan  the agents of this datacenter
 //	raft        the log that the servers agree on; a failure ends the agent

@@ -17,7 +17,11 @@ import (
 	"github.com/actor-consul/consul/actors/local"
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/actors/raft"
+	"github.com/actor-consul/consul/actors/replica"
+	"github.com/actor-consul/consul/actors/router"
 	"github.com/actor-consul/consul/actors/rpc"
+	"github.com/actor-consul/consul/actors/serverrpc"
+	"github.com/actor-consul/consul/actors/serverrpc/client"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -38,10 +42,8 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 		log:    cfg.Logger.Named("agent"),
 		reload: cfg.Reload,
 		trace:  cfg.Trace,
+		ended:  p.clear,
 	})
-	if err != nil {
-		sys.Shutdown()
-	}
 	return a, err
 }
 
@@ -50,26 +52,39 @@ type plot struct {
 	cfg     Config
 	sys     *actor.ActorSystem
 	invoker *invoke.Invoker
-	fsm     *catalog.FSM // nil on clients
+	pool    *client.Pool // connections to other servers
+	fsm     *catalog.FSM // on clients, a replica
 
 	lan, wan messages.Published[messages.PoolView]
+	routes   messages.Published[messages.Routes]
 	raft     messages.Published[messages.RaftStatus]
 	local    messages.Published[messages.LocalView]
 }
 
 func plant(cfg Config, sys *actor.ActorSystem) *plot {
 	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM()}
+	p.pool = client.NewPool(client.Config{Logger: cfg.Logger})
 	p.invoker = invoke.New(invoke.Config{
 		Datacenter:       cfg.Node.Datacenter,
 		View:             p.fsm.View,
 		Status:           &p.raft,
 		Raft:             p.at(raft.Name),
+		Routes:           &p.routes,
+		Call:             p.pool.Call,
+		Failed:           p.at(router.Name),
+		Client:           !cfg.Server,
 		DefaultQueryTime: cfg.Queries.DefaultTime,
 		MaxQueryTime:     cfg.Queries.MaxTime,
 		Hold:             cfg.Queries.Hold,
 		SessionTTLMin:    cfg.Queries.SessionTTLMin,
 	})
 	return p
+}
+
+// clear gives back what is not an actor's, when the last of them has ended.
+func (p *plot) clear() {
+	p.pool.Close()
+	p.sys.Shutdown()
 }
 
 // at returns the address of an actor, started or not; nobody for one that this
@@ -84,8 +99,10 @@ func (p *plot) at(name string) ask.Address {
 // has says whether the tree of this agent has the actor.
 func (p *plot) has(name string) bool {
 	switch name {
-	case catalog.Name, raft.Name, leader.Name:
+	case catalog.Name, serverrpc.Name, raft.Name, leader.Name:
 		return p.cfg.Server
+	case replica.Name:
+		return !p.cfg.Server
 	case wanName:
 		return p.cfg.Server && p.cfg.WAN.Bind.IsValid()
 	default:
@@ -101,11 +118,14 @@ func (p *plot) tree() []child {
 	all := []child{
 		{name: logs.Name, policy: alone, produce: p.logs(), reconfigure: true},
 		{name: catalog.Name, policy: never, produce: p.catalog()},
+		{name: serverrpc.Name, policy: alone, produce: p.serverRPC()},
+		{name: router.Name, policy: alone, produce: p.router()},
 		{name: wanName, policy: alone, produce: p.gossip(messages.WAN)},
 		{name: lanName, policy: alone, produce: p.gossip(messages.LAN)},
 		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
 		{name: leader.Name, policy: alone, produce: p.leader()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
+		{name: replica.Name, policy: alone, produce: p.replica()},
 		{name: dns.Name, policy: alone, produce: p.dns(), reconfigure: true},
 		{name: http.Name, policy: alone, produce: p.http(), reconfigure: true},
 		{name: rpc.Name, policy: alone, produce: p.rpc()},
@@ -126,6 +146,16 @@ func (p *plot) logs() actor.Producer {
 
 func (p *plot) catalog() actor.Producer {
 	return catalog.New(catalog.Config{Logger: p.cfg.Logger, FSM: p.fsm})
+}
+
+func (p *plot) router() actor.Producer {
+	return router.New(router.Config{
+		Logger:     p.cfg.Logger,
+		Datacenter: p.cfg.Node.Datacenter,
+		LAN:        &p.lan,
+		WAN:        p.wanView(),
+		Routes:     &p.routes,
+	})
 }
 
 func (p *plot) leader() actor.Producer {

@@ -1,17 +1,23 @@
 package supervisor
 
 import (
+	"context"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/actors/gossip"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/leader"
 	"github.com/actor-consul/consul/actors/local"
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/actors/raft"
+	"github.com/actor-consul/consul/actors/replica"
+	"github.com/actor-consul/consul/actors/router"
+	"github.com/actor-consul/consul/actors/serverrpc"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -63,6 +69,45 @@ func (p *plot) raftNode() actor.Producer {
 		Pool:              &p.lan,
 		Leader:            p.at(leader.Name),
 		Local:             p.at(local.Name),
+		AskPeers:          p.pool.AskPeers,
+		RemoveSelf:        p.removeSelf,
+	})
+}
+
+// removeSelf asks the leader to take this server out of the peer set.
+func (p *plot) removeSelf(ctx context.Context) error {
+	s := p.raft.Load()
+	if s == nil || s.LeaderAddr == "" {
+		return messages.ErrNoLeader
+	}
+	return p.pool.RemovePeer(ctx, s.LeaderAddr, p.cfg.Node.ID)
+}
+
+func (p *plot) serverRPC() actor.Producer {
+	return serverrpc.New(serverrpc.Config{
+		Logger:            p.cfg.Logger,
+		Addr:              p.cfg.ServerRPC.Bind,
+		Raft:              p.at(raft.Name),
+		Status:            &p.raft,
+		Invoker:           p.invoker,
+		Datacenter:        p.cfg.Node.Datacenter,
+		MaxConnsPerClient: p.cfg.ServerRPC.MaxConnsPerClient,
+	})
+}
+
+func (p *plot) replica() actor.Producer {
+	return replica.New(replica.Config{
+		Logger: p.cfg.Logger,
+		Snapshot: func(ctx context.Context, args *wire.ReplicaSnapshotRequest) (*wire.ReplicaSnapshot, error) {
+			page := new(wire.ReplicaSnapshot)
+			return page, invoke.Read(ctx, p.invoker, endpoint.ReplicaSnapshot, args, page)
+		},
+		Changes: func(ctx context.Context, args *wire.ReplicaChangesRequest) (*wire.ReplicaChanges, error) {
+			changes := new(wire.ReplicaChanges)
+			return changes, invoke.Read(ctx, p.invoker, endpoint.ReplicaChanges, args, changes)
+		},
+		Load:  p.fsm.LoadReplica,
+		Apply: p.fsm.ApplyReplica,
 	})
 }
 
@@ -100,10 +145,11 @@ func (p *plot) gossip(pool messages.Pool) actor.Producer {
 }
 
 func (p *plot) subscribers() []ask.Address {
-	if !p.cfg.Server {
-		return nil
+	all := []ask.Address{p.at(router.Name)}
+	if p.cfg.Server {
+		all = append(all, p.at(raft.Name), p.at(leader.Name))
 	}
-	return []ask.Address{p.at(raft.Name), p.at(leader.Name)}
+	return all
 }
 
 func (p *plot) tags() map[string]string {

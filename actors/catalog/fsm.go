@@ -84,6 +84,7 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 	if err != nil {
 		return f.unreadable(t, log.Index, err)
 	}
+	f.record(t, log, body, result)
 	return result
 }
 

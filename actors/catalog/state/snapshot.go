@@ -163,7 +163,7 @@ func (r *Restorer) Commit() *Store {
 		r.tx.touch(tableCoordinates) // a coordinate has no index of its own
 	}
 	r.tx.commit()
-	r.store.publish(r.tx.idx)
+	r.store.publishChanges(r.tx.idx, newChanges(r.tx.idx))
 	return r.store
 }
 

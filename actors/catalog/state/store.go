@@ -22,7 +22,7 @@ func NewStore() *Store {
 	db, err := memdb.NewMemDB(schema())
 	must(err)
 	s := &Store{db: db, abandon: make(chan struct{})}
-	s.publish(0)
+	s.publishChanges(0, newChanges(0))
 	return s
 }
 
@@ -55,8 +55,10 @@ func (s *Store) Advance(idx uint64) { s.publish(idx) }
 // place. It is called once.
 func (s *Store) Abandon() { close(s.abandon) }
 
-func (s *Store) publish(idx uint64) {
-	s.view.Store(&View{Queries: Queries{tx: s.db.Txn(false)}, index: idx, abandon: s.abandon})
+func (s *Store) publish(idx uint64) { s.publishChanges(idx, s.View().changes) }
+
+func (s *Store) publishChanges(idx uint64, changes *changes) {
+	s.view.Store(&View{Queries: Queries{tx: s.db.Txn(false)}, index: idx, abandon: s.abandon, changes: changes})
 }
 
 // Queries answers queries on one state of the tables. Its methods may be called
@@ -71,6 +73,7 @@ type View struct {
 	Queries
 	index   uint64
 	abandon <-chan struct{}
+	changes *changes
 }
 
 // LastIndex returns the raft index of the last log entry that is in the view.
