@@ -8,8 +8,9 @@
 // What is registered here is the truth for this node, and the catalog is the truth
 // for the cluster: the actor compares the two when something has changed here, when
 // a leader is found, when a snapshot is restored, and once a minute, and writes what
-// differs, each thing by itself, so that one that is refused does not hold up the others. An output of a
-// check that changes while its status stays may wait for some minutes.
+// differs, each thing by itself, so that one that is refused does not hold up the
+// others. An output of a check that changes while its status stays may wait for some
+// minutes.
 //
 // Registrations survive a restart of the actor and of the agent: each is a file
 // below DIR/services or DIR/checks, and a request is answered once its file is on

@@ -168,6 +168,19 @@ func (c *catalog) setFail(fail func(what string) error) {
 	c.fail = fail
 }
 
+func (c *catalog) setDuring(during func(ctx context.Context, what string) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.during = during
+}
+
+// asked returns how often the catalog was read.
+func (c *catalog) asked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reads
+}
+
 func (c *catalog) setDown(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -319,11 +319,12 @@ func (s *state) view() *messages.LocalView {
 
 // checksOf returns the checks of a service, by ID.
 func (s *state) checksOf(serviceID string) (all []*check) {
-	for _, id := range slices.Sorted(maps.Keys(s.checks)) {
-		if c := s.checks[id]; c.def.ServiceID == serviceID {
+	for _, c := range s.checks {
+		if c.def.ServiceID == serviceID {
 			all = append(all, c)
 		}
 	}
+	slices.SortFunc(all, func(a, b *check) int { return strings.Compare(a.def.CheckID, b.def.CheckID) })
 	return all
 }
 
@@ -349,9 +350,8 @@ func confused[T any](in map[string]T, id string) (string, bool) {
 	if _, known := in[id]; known {
 		return "", false
 	}
-	folded := strings.ToLower(id)
 	for other := range in {
-		if strings.ToLower(other) == folded {
+		if strings.EqualFold(other, id) && strings.ToLower(other) == strings.ToLower(id) {
 			return other, true
 		}
 	}

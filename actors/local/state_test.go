@@ -189,6 +189,19 @@ func TestRegistrationIsNotChanged(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotToBeRegistered(t *testing.T) {
+	svc, check := filled[wire.NodeService](), filled[wire.HealthCheck]()
+	svc.Kind, check.Status = "", wire.HealthPassing
+	svc.Connect.SidecarService = &wire.ServiceDefinition{Port: 1}
+	v := made(t, &messages.RegisterService{Service: &svc, Checks: []messages.CheckDefinition{{Check: &check}}}).view()
+	if got := v.Services[svc.ID]; got.Connect.SidecarService != nil || got.RaftIndex != (wire.RaftIndex{}) {
+		t.Errorf("registered %+v", got)
+	}
+	if got := v.Checks[check.CheckID]; got.RaftIndex != (wire.RaftIndex{}) || got.ServiceID != svc.ID {
+		t.Errorf("registered %+v", got)
+	}
+}
+
 func TestViews(t *testing.T) {
 	s := made(t, web("w", ttl("a", "")), checkOf("", "n"))
 	first := s.view()

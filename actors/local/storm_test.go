@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -356,5 +355,3 @@ func fill(v reflect.Value, depth int) {
 		panic("cannot fill a " + v.Type().String())
 	}
 }
-
-var _ ask.Request[messages.Unit] = (*messages.RegisterService)(nil)

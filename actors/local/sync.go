@@ -15,6 +15,7 @@ import (
 
 func (a *localActor) newLeader(ctx actor.Context, msg *messages.NewLeader) {
 	if msg.ID != "" {
+		a.failures = 0
 		a.sync(ctx)
 	}
 }
