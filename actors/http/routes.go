@@ -170,6 +170,8 @@ func routes(cfg Config) []route {
 		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
 		at("/v1/operator/usage", get(operatorUsage)),
 
+		at("/v1/snapshot", get(snapshotSave), streamed(put(snapshotRestore))),
+
 		{path: "/", on: []verb{get(index), head(index)}, bare: true},
 		{path: "/robots.txt", on: []verb{get(robots)}, bare: true},
 	}
