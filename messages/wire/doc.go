@@ -12,8 +12,8 @@
 // copies. Who wants to change one makes a copy first, maps and slices included.
 //
 // The files follow the protocols: catalog.go, health.go, kv.go, session.go,
-// coordinate.go, autopilot.go, txn.go; query.go has what every request and reply
-// embeds, log.go the types of raft log entries, codec.go the encoding.
+// coordinate.go, autopilot.go, operator.go, txn.go; query.go has what every request
+// and reply embeds, log.go the types of raft log entries, codec.go the encoding.
 //
 // The package depends on nothing of ours. It decodes whatever has the right shape;
 // validate.go has the few rules about values that are the same everywhere. What a

@@ -1,0 +1,78 @@
+package autopilot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/messages"
+)
+
+// report tells the actor what a goroutine has found out, unless that actor is no
+// more: the one that is restarted in its place has not asked.
+func report(life context.Context, root *actor.RootContext, self *actor.PID, msg any) {
+	if life.Err() == nil {
+		root.Send(self, msg)
+	}
+}
+
+// fetch returns the peer set, by ID. It runs on a goroutine.
+func fetch(ctx context.Context, raft ask.Address) ([]messages.RaftServer, error) {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	set, err := ask.Do(ctx, raft, &messages.GetRaftConfiguration{})
+	if err != nil {
+		return nil, fmt.Errorf("read the peer set: %w", err)
+	}
+	return slices.SortedFunc(slices.Values(set.Servers), func(a, b messages.RaftServer) int { return cmp.Compare(a.ID, b.ID) }), nil
+}
+
+// apply makes a change. It runs on a goroutine.
+func apply(ctx context.Context, raft ask.Address, c change) error {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	var err error
+	if c.remove {
+		_, err = ask.Do(ctx, raft, &messages.RemovePeer{ID: c.peer.ID})
+	} else {
+		_, err = ask.Do(ctx, raft, &messages.PutPeer{Server: c.peer})
+	}
+	return err
+}
+
+// poll asks every server how it is, all at the same time. It runs on a goroutine.
+func poll(ctx context.Context, cfg Config, servers []messages.Server) reading {
+	r := reading{stats: make(map[string]stats, len(servers)+1)}
+	r.term, r.index = ownLog(cfg.Status.Load())
+	r.stats[cfg.NodeID] = stats{term: r.term, index: r.index}
+	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	defer cancel()
+
+	said := make([]stats, len(servers))
+	var all sync.WaitGroup
+	for i, s := range servers {
+		all.Go(func() { said[i].term, said[i].index, said[i].contact, said[i].err = cfg.Stats(ctx, s) })
+	}
+	all.Wait()
+	for i, s := range servers {
+		r.stats[s.ID] = said[i]
+	}
+	return r
+}
+
+// ownLog returns where the log of this server ends.
+func ownLog(s *messages.RaftStatus) (term, index uint64) {
+	if s == nil || s.Stats == nil {
+		return 0, 0
+	}
+	own := s.Stats()
+	term, _ = strconv.ParseUint(own["last_log_term"], 10, 64)
+	index, _ = strconv.ParseUint(own["last_log_index"], 10, 64)
+	return term, index
+}
