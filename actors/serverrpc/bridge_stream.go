@@ -43,7 +43,7 @@ type stream struct {
 }
 
 func (s *server) newStream(ctx context.Context, nc net.Conn) *stream {
-	c := &stream{srv: s, nc: nc, in: frame.NewReader(nc, s.cfg.MaxRequest), room: make(chan struct{}, maxPipelined)}
+	c := &stream{srv: s, nc: nc, in: frame.NewReader(nc, frame.RequestLimits(s.cfg.MaxRequest)), room: make(chan struct{}, maxPipelined)}
 	c.ctx, c.end = context.WithCancel(ctx)
 	return c
 }

@@ -282,7 +282,7 @@ func (s *session) open(ctx context.Context) (*stream, error) {
 		if o.err != nil {
 			return nil, o.err
 		}
-		return &stream{session: s, conn: o.conn, in: frame.NewReader(o.conn, s.pool.cfg.MaxReply)}, nil
+		return &stream{session: s, conn: o.conn, in: frame.NewReader(o.conn, frame.ReplyLimits(s.pool.cfg.MaxReply))}, nil
 	case <-ctx.Done():
 		go func() {
 			if o := <-done; o.err == nil {
