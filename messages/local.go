@@ -3,6 +3,7 @@ package messages
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -10,6 +11,14 @@ import (
 // The refusals of what is not registered here. Who refuses adds the ID. Clients
 // match the texts.
 var (
+	// ErrNoTTL is returned when a result is reported for a check that is not told
+	// its results, but finds them out.
+	ErrNoTTL = errors.New("does not have associated TTL")
+	// ErrScriptsDisabled is returned when a check that runs a program is registered
+	// over HTTP and the agent does not let it.
+	ErrScriptsDisabled = errors.New("Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true") //nolint:staticcheck,revive // Consul's text
+	// ErrLocalScriptsDisabled is returned when a configuration file has such a check.
+	ErrLocalScriptsDisabled = errors.New("Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true") //nolint:staticcheck,revive // Consul's text
 	// ErrUnknownService is returned when no service has the ID.
 	ErrUnknownService = errors.New("Unknown service ID") //nolint:staticcheck,revive // Consul's text
 	// ErrUnknownCheck is returned when no check has the ID.
@@ -30,6 +39,11 @@ type RegisterService struct {
 	Service *wire.NodeService
 	Checks  []CheckDefinition
 	Token   string // of the service and its checks
+
+	// Sidecar is the proxy to register in the same step; nil: none. It is deregistered
+	// with the service. Without a port it gets one, and without checks those that
+	// Consul gives it.
+	Sidecar *RegisterService
 
 	// ReplaceChecks takes away the checks of the service that are not among Checks.
 	ReplaceChecks bool
@@ -79,9 +93,22 @@ type DeregisterCheck struct {
 	ID string
 }
 
+// ReportCheck is what a service says of itself: the result of a check that has a
+// TTL, which begins anew with it.
+//
+// From:  http
+// To:    health
+// Reply: Unit, once LocalView has it and it is kept on disk; ErrUnknownCheck, ErrNoTTL
+type ReportCheck struct {
+	Asked[Unit]
+	ID     string
+	Status string // passing, warning or critical
+	Output string
+}
+
 // SetCheckStatus is the result of a check.
 //
-// From:  http, health
+// From:  health
 // To:    local
 // Reply: Unit, once LocalView has it; ErrUnknownCheck
 type SetCheckStatus struct {
@@ -89,6 +116,10 @@ type SetCheckStatus struct {
 	ID     string
 	Status string // passing, warning or critical
 	Output string
+
+	// Expires is until when the result counts, of a check that has a TTL. Such a
+	// result is kept on disk, so that a restart of the agent changes nothing about it.
+	Expires time.Time
 }
 
 // ChecksChanged says that checks were registered here or deregistered. The
@@ -99,12 +130,26 @@ type SetCheckStatus struct {
 // Reply: none
 type ChecksChanged struct{}
 
+// CheckStatusChanged says that a check has another status than before. The
+// LocalView is published before it is told.
+//
+// From:  local
+// To:    health
+// Reply: none
+type CheckStatusChanged struct {
+	ID string
+}
+
 // LocalView is what is registered at this agent, at one moment. An entry that has
 // not changed is the same pointer in the next view.
 type LocalView struct {
 	Services map[string]*wire.NodeService // by ID
 	Checks   map[string]*wire.HealthCheck // by ID
 	Runs     map[string]*wire.CheckType   // by ID of the check: those that are run
+	Expires  map[string]time.Time         // by ID of the check: until when its result counts, if it has a TTL
+
+	// Changed is closed when there is a newer view.
+	Changed <-chan struct{}
 }
 
 // Stats returns what `consul info` prints of the group "agent". A nil view has

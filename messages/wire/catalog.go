@@ -88,6 +88,17 @@ type ServiceAddress struct {
 	Port    int
 }
 
+// ServicePort is one of the ports of a service that has several.
+type ServicePort struct {
+	Name    string
+	Port    int
+	Default bool // the one to use when none is named
+}
+
+// ServicePorts are the ports of a service that has several. They are stored and
+// echoed.
+type ServicePorts []ServicePort
+
 // NodeService is an instance of a service as its node sees it.
 type NodeService struct {
 	Kind              ServiceKind `json:",omitempty"`
@@ -97,8 +108,9 @@ type NodeService struct {
 	Address           string                    // empty means the node's
 	TaggedAddresses   map[string]ServiceAddress `json:",omitempty"`
 	Meta              map[string]string
-	Port              int    `json:",omitempty"`
-	SocketPath        string `json:",omitempty"`
+	Port              int          `json:",omitempty"`
+	Ports             ServicePorts `json:",omitempty" bexpr:"-"`
+	SocketPath        string       `json:",omitempty"`
 	Weights           *Weights
 	EnableTagOverride bool
 	Locality          *Locality `json:",omitempty" bexpr:"-"`

@@ -13,6 +13,7 @@ type ServiceDefinition struct {
 	TaggedAddresses   map[string]ServiceAddress
 	Meta              map[string]string
 	Port              int
+	Ports             ServicePorts
 	SocketPath        string
 	Check             CheckType
 	Checks            []*CheckType
@@ -22,6 +23,14 @@ type ServiceDefinition struct {
 	Locality          *Locality
 	Proxy             *ConnectProxyConfig
 	Connect           *ServiceConnect
+}
+
+// CheckDefinition is a check as users write it outside of a service: in a
+// configuration file, or in the body of /v1/agent/check/register.
+type CheckDefinition struct {
+	ServiceID string // of the service that it is a check of; empty: of the node
+	Token     string
+	CheckType // its CheckID is called ID
 }
 
 // CheckType is a check as users write it: what is tried, how often, and what the

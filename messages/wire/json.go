@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -87,29 +88,58 @@ func (d *HealthCheckDefinition) UnmarshalJSON(data []byte) error {
 }
 
 // UnmarshalJSON implements json.Unmarshaler: durations may be text or nanoseconds,
-// keys may be written in snake case, and the command may be called args.
+// keys may be written in snake case, and the command may be called args, or be the
+// script of Consul before 1.1, a line for the shell. A ping of HTTP/2 uses TLS
+// unless the opposite is said.
 func (c *CheckType) UnmarshalJSON(data []byte) error {
 	type plain CheckType
+	var pingTLS *bool
 	aux := struct {
 		Interval                       *flexDuration
 		Timeout                        *flexDuration
 		TTL                            *flexDuration
 		DeregisterCriticalServiceAfter *flexDuration
+		H2PingUseTLS                   **bool
 		Args                           *[]string
+		Script                         string
 		*plain
 	}{
 		Interval:                       (*flexDuration)(&c.Interval),
 		Timeout:                        (*flexDuration)(&c.Timeout),
 		TTL:                            (*flexDuration)(&c.TTL),
 		DeregisterCriticalServiceAfter: (*flexDuration)(&c.DeregisterCriticalServiceAfter),
+		H2PingUseTLS:                   &pingTLS,
 		plain:                          (*plain)(c),
 	}
 	if err := unmarshalSnake(data, &aux); err != nil {
 		return err
 	}
-	if c.ScriptArgs == nil && aux.Args != nil {
+	switch {
+	case c.ScriptArgs != nil:
+	case aux.Args != nil:
 		c.ScriptArgs = *aux.Args
+	case aux.Script != "":
+		c.ScriptArgs = ShellCommand(c.Shell, aux.Script)
 	}
+	c.H2PingUseTLS = c.H2PING != ""
+	if pingTLS != nil {
+		c.H2PingUseTLS = *pingTLS
+	}
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler: as that of CheckType, whose CheckID
+// is called ID here.
+func (d *CheckDefinition) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, &d.CheckType); err != nil {
+		return err
+	}
+	var own struct{ ID, ServiceID, Token string }
+	if err := unmarshalSnake(data, &own); err != nil {
+		return err
+	}
+	d.CheckID = cmp.Or(own.ID, d.CheckID)
+	d.ServiceID, d.Token = own.ServiceID, own.Token
 	return nil
 }
 

@@ -1,0 +1,100 @@
+package definition
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// The faults of a service with several ports.
+var (
+	errPortName    = errors.New("Ports.Name cannot be empty")
+	errPortNumber  = errors.New("Ports.Port must be non-zero")
+	errPortDefault = errors.New("exactly one of the Ports must be marked as Default")
+)
+
+// validate holds a service to the rules of the catalog, which would refuse it later.
+func validate(s *wire.NodeService) error {
+	if err := wire.ValidateWeights(s.Weights); err != nil {
+		return fmt.Errorf("Invalid Weights: %w", err)
+	}
+	if err := wire.ValidateServiceMeta(s.Kind, s.Meta); err != nil {
+		return fmt.Errorf("Invalid Service Meta: %w", err)
+	}
+	if err := wire.ValidateService(s); err != nil {
+		return fmt.Errorf("Validation failed: %w", err)
+	}
+	if err := validatePorts(s.Ports); err != nil {
+		return err
+	}
+	return validateTagged(s.TaggedAddresses)
+}
+
+func validatePorts(ports wire.ServicePorts) error {
+	if len(ports) == 0 {
+		return nil
+	}
+	names, defaults := map[string]bool{}, 0
+	for _, p := range ports {
+		switch {
+		case strings.TrimSpace(p.Name) == "":
+			return errPortName
+		case p.Port <= 0:
+			return errPortNumber
+		case names[p.Name]:
+			return fmt.Errorf("Ports.Name %q has to be unique", p.Name)
+		}
+		names[p.Name] = true
+		if p.Default {
+			defaults++
+		}
+	}
+	if defaults != 1 {
+		return errPortDefault
+	}
+	return nil
+}
+
+// validateTagged wants the addresses of a family to be of it.
+func validateTagged(tagged map[string]wire.ServiceAddress) error {
+	for _, t := range []struct {
+		tag, family string
+		fits        func(netip.Addr) bool
+	}{
+		{wire.TaggedAddressLANIPv4, "ipv4", isIPv4},
+		{wire.TaggedAddressWANIPv4, "ipv4", isIPv4},
+		{wire.TaggedAddressLANIPv6, "ipv6", isIPv6},
+		{wire.TaggedAddressWANIPv6, "ipv6", isIPv6},
+	} {
+		a, there := tagged[t.tag]
+		if !there {
+			continue
+		}
+		if addr, err := netip.ParseAddr(a.Address); err != nil || !t.fits(addr) {
+			return fmt.Errorf("Service tagged address %q must be a valid %s address", t.tag, t.family)
+		}
+	}
+	return nil
+}
+
+func isIPv4(a netip.Addr) bool { return a.Unmap().Is4() }
+
+func isIPv6(a netip.Addr) bool { return a.Is6() && !a.Is4In6() }
+
+// isAny says whether the address is one that means every address of a machine,
+// where nobody can connect to.
+func isAny(address string) bool {
+	addr, err := netip.ParseAddr(strings.Trim(address, "[]"))
+	return err == nil && addr.IsUnspecified()
+}
+
+func joinHostPort(host string, port int) string {
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(port)
+}
