@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -53,7 +52,7 @@ func normalService(s *wire.NodeService) (*wire.NodeService, error) {
 	if err := wire.ValidateServiceMeta(def.Kind, def.Meta); err != nil {
 		return nil, fmt.Errorf("Invalid Service Meta: %w", err) //nolint:staticcheck,revive // Consul's text
 	}
-	if err := endpoint.ValidateService(&def); err != nil {
+	if err := wire.ValidateService(&def); err != nil {
 		return nil, err
 	}
 	def.Connect.SidecarService = nil // it never reaches the catalog
@@ -86,18 +85,21 @@ func normalCheck(c *wire.HealthCheck, node string, of *wire.NodeService) (*wire.
 	return &def, nil
 }
 
+// The comparisons below begin with what they treat in a way of its own and end with
+// all the rest, so that a field that is added is compared from the first day.
+
 // sameService says whether the catalog's service says the same as ours.
 func sameService(ours, theirs *wire.NodeService) bool {
-	return ours.Kind == theirs.Kind && ours.Service == theirs.Service &&
-		ours.Address == theirs.Address && ours.Port == theirs.Port && ours.SocketPath == theirs.SocketPath &&
-		ours.EnableTagOverride == theirs.EnableTagOverride &&
-		slices.Equal(ours.Tags, theirs.Tags) &&
-		maps.Equal(ours.Meta, theirs.Meta) &&
-		sameAddresses(ours.TaggedAddresses, theirs.TaggedAddresses) &&
-		theirs.Weights != nil && *ours.Weights == *theirs.Weights &&
-		reflect.DeepEqual(ours.Locality, theirs.Locality) &&
-		sameText(ours.Proxy, theirs.Proxy) &&
-		sameText(ours.Connect, theirs.Connect)
+	if !slices.Equal(ours.Tags, theirs.Tags) || !maps.Equal(ours.Meta, theirs.Meta) ||
+		!sameAddresses(ours.TaggedAddresses, theirs.TaggedAddresses) {
+		return false
+	}
+	rest := func(s wire.NodeService) wire.NodeService {
+		s.Tags, s.Meta, s.TaggedAddresses = nil, nil, nil
+		s.LocallyRegisteredAsSidecar, s.PeerName, s.RaftIndex = false, "", wire.RaftIndex{}
+		return s
+	}
+	return sameText(rest(*ours), rest(*theirs))
 }
 
 // sameAddresses overlooks the addresses that servers themselves give to a service,
@@ -131,26 +133,29 @@ func sameText(a, b any) bool {
 // sameCheck says whether the catalog's check, which may be nil, says the same as
 // ours. It overlooks the output when asked to.
 func sameCheck(ours, theirs *wire.HealthCheck, butOutput bool) bool {
-	return theirs != nil && ours.CheckID == theirs.CheckID && ours.Name == theirs.Name &&
-		ours.Status == theirs.Status && (butOutput || ours.Output == theirs.Output) && ours.Notes == theirs.Notes &&
-		ours.ServiceID == theirs.ServiceID && ours.ServiceName == theirs.ServiceName &&
-		slices.Equal(ours.ServiceTags, theirs.ServiceTags) &&
-		ours.Type == theirs.Type && ours.Interval == theirs.Interval && ours.Timeout == theirs.Timeout &&
-		ours.ExposedPort == theirs.ExposedPort && sameDefinition(ours.Definition, theirs.Definition)
-}
-
-func sameDefinition(a, b wire.HealthCheckDefinition) bool {
-	if !slices.Equal(a.ScriptArgs, b.ScriptArgs) || !maps.EqualFunc(a.Header, b.Header, slices.Equal[[]string]) {
+	if theirs == nil || !butOutput && ours.Output != theirs.Output || !slices.Equal(ours.ServiceTags, theirs.ServiceTags) ||
+		!slices.Equal(ours.Definition.ScriptArgs, theirs.Definition.ScriptArgs) ||
+		!maps.EqualFunc(ours.Definition.Header, theirs.Definition.Header, slices.Equal[[]string]) {
 		return false
 	}
-	a.ScriptArgs, b.ScriptArgs, a.Header, b.Header = nil, nil, nil, nil
-	return reflect.DeepEqual(a, b)
+	rest := func(c wire.HealthCheck) wire.HealthCheck {
+		c.Output, c.ServiceTags, c.Definition.ScriptArgs, c.Definition.Header = "", nil, nil, nil
+		c.Node, c.PeerName, c.RaftIndex = "", "", wire.RaftIndex{}
+		return c
+	}
+	return reflect.DeepEqual(rest(*ours), rest(*theirs))
 }
 
 // sameNode says whether the catalog's node, which may be nil, says the same of
 // itself as ours.
 func sameNode(ours, theirs *wire.Node) bool {
-	return theirs != nil && ours.ID == theirs.ID && ours.Address == theirs.Address &&
-		maps.Equal(ours.TaggedAddresses, theirs.TaggedAddresses) && maps.Equal(ours.Meta, theirs.Meta) &&
-		reflect.DeepEqual(ours.Locality, theirs.Locality)
+	if theirs == nil || !maps.Equal(ours.TaggedAddresses, theirs.TaggedAddresses) || !maps.Equal(ours.Meta, theirs.Meta) {
+		return false
+	}
+	rest := func(n wire.Node) wire.Node {
+		n.TaggedAddresses, n.Meta = nil, nil
+		n.Node, n.Datacenter, n.Partition, n.PeerName, n.RaftIndex = "", "", "", "", wire.RaftIndex{}
+		return n
+	}
+	return reflect.DeepEqual(rest(*ours), rest(*theirs))
 }
