@@ -1,19 +1,20 @@
 // Command consul runs an agent, and talks to one that runs.
 //
-//	consul agent     ──values──▶ supervisor     the agent itself
-//	consul members…  ──8400────▶ a running agent
+//	consul agent      ──values──▶ supervisor     the agent itself
+//	consul members…   ──8400────▶ a running agent
+//	consul snapshot…  ──8500────▶ a running agent
 //
 // It owns the command line: one file a command, each with its own help. What
-// all commands share is in command.go (words and flags) and rpc.go (asking an
-// agent); how they print is in plain functions beside them.
+// all commands share is in command.go (words and flags), rpc.go and http.go (asking
+// an agent); how they print is in plain functions beside them.
 //
 // Standard output is for what a command was asked for and for nothing else, so
 // that it can be parsed. A command exits with 0 when it did its work and with 1
 // when it did not; `members` exits with 2 when nobody matches, and an unknown
 // command with 127, as scripts around Consul expect.
 //
-// Nothing survives a command. It keeps no files and knows no actors: what runs
-// inside the agent is the supervisor's business.
+// Nothing survives a command but a file that it was asked for. It knows no actors:
+// what runs inside the agent is the supervisor's business.
 package main
 
 import (
@@ -42,8 +43,13 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"members":     newMembersCommand,
 	"monitor":     newMonitorCommand,
 	"reload":      newReloadCommand,
+	"snapshot":    newSnapshotCommand,
 	"validate":    newValidateCommand,
 	"version":     newVersionCommand,
+
+	"snapshot inspect": newSnapshotInspectCommand,
+	"snapshot restore": newSnapshotRestoreCommand,
+	"snapshot save":    newSnapshotSaveCommand,
 }
 
 // globalFlags is all that can be typed instead of a command.
