@@ -223,7 +223,7 @@ func (n *node) unpack(from io.Reader) (state *scratch, meta *raft.SnapshotMeta, 
 // no timeout: raft would count it against what has been restored, too.
 func (n *node) restore(msg *spooled) {
 	n.running.Go(func() {
-		err := writeError(n.raft.Restore(msg.meta, msg.state, 0))
+		err := writeError(n.raft.Restore(msg.meta, whileRunning{n.stream.done, msg.state}, 0))
 		_ = msg.state.Close()
 		if errors.Is(err, messages.ErrNotLeader) { // before, or after raft had restored it here
 			err = messages.ErrLeadershipLost

@@ -2,6 +2,7 @@
 // agree on and applies it to the state machine.
 //
 //	invoke ──ApplyEntry, ConfirmLeader──▶ raft ──FSM.Apply──▶ catalog
+//	       ──SaveSnapshot, RestoreSnapshot──▶  ──StateRestored──▶ leader, local
 //	leader ──Barrier, PutPeer, LeaderReady──▶  ──LeadershipChanged──▶ leader
 //	leave  ──HandOver, LeavePeers──▶           ──NewLeader──▶ leader, local
 //	serverrpc ──RaftConnAccepted──▶            ──RaftStatus (published)──▶ everybody
@@ -17,6 +18,10 @@
 // index is answered when a quorum has said, after the question came, that this
 // server leads. All questions that come while one such round is under way share
 // the next.
+//
+// An archive is restored as a whole or not at all: it is read to its end into a
+// scratch file, its sums are checked, and the state machine is asked whether it can
+// read it, before raft, which cannot go back, is given it.
 //
 // # On disk, below DIR/raft
 //
