@@ -46,6 +46,17 @@ func (s MemberStatus) Code() int {
 	}
 }
 
+// MemberStatusOf returns the status that a number stands for, MemberNone for one that
+// stands for none.
+func MemberStatusOf(code int) MemberStatus {
+	for _, s := range []MemberStatus{MemberAlive, MemberLeaving, MemberLeft, MemberFailed} {
+		if s.Code() == code {
+			return s
+		}
+	}
+	return MemberNone
+}
+
 // A Member is one agent as its pool sees it.
 type Member struct {
 	Name   string

@@ -168,14 +168,13 @@ func TestClientsHaveNoServerParts(t *testing.T) {
 	s.cfg.RaftStatus, s.cfg.WANView = nil, nil
 	a := s.api(t)
 	for request, want := range map[string]string{
-		"GET /v1/status/peers":                `200 ["127.0.0.1:8300"]`,
-		"GET /v1/status/leader":               `200 ""`,
-		"GET /v1/agent/members?wan=1":         "200 []",
-		"GET /v1/catalog/datacenters":         `200 ["dc1"]`,
-		"GET /v1/operator/raft/configuration": "500 this agent is a client; ask a server",
-		"GET /v1/coordinate/datacenters":      "500 this agent is a client; ask a server",
-		"PUT /v1/agent/join/a?wan=1":          "500 the WAN pool has servers only, and this agent is a client",
-		"PUT /v1/session/create?dc=dc2":       "500 cross datacenter lock must be created at server agent",
+		"GET /v1/status/peers":           `200 ["127.0.0.1:8300"]`,
+		"GET /v1/status/leader":          `200 ""`,
+		"GET /v1/agent/members?wan=1":    "200 []",
+		"GET /v1/catalog/datacenters":    `200 ["dc1"]`,
+		"GET /v1/coordinate/datacenters": "500 this agent is a client; ask a server",
+		"PUT /v1/agent/join/a?wan=1":     "500 the WAN pool has servers only, and this agent is a client",
+		"PUT /v1/session/create?dc=dc2":  "500 cross datacenter lock must be created at server agent",
 	} {
 		method, target, _ := strings.Cut(request, " ")
 		got := call(a, method, target, "")

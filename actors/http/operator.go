@@ -6,9 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
-	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -121,54 +119,4 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 	parsed, err := time.ParseDuration(text)
 	*d = duration(parsed)
 	return err
-}
-
-// raftServer is one server of the peer set, as the API shows it.
-type raftServer struct {
-	ID              string
-	Node            string
-	Address         string
-	Leader          bool
-	ProtocolVersion string
-	Voter           bool
-	LastIndex       uint64 // of the log; known of this server only
-}
-
-// raftConfiguration answers with the peer set as this server has it, so that it can
-// be asked when nobody leads.
-func raftConfiguration(r *request) (*answer, error) {
-	if err := r.here(); err != nil {
-		return nil, err
-	}
-	cfg := &r.api.cfg
-	if !cfg.Facts.Server {
-		return nil, messages.ErrNotServer
-	}
-	config, err := ask.Do(r.Context(), cfg.Raft, &messages.GetRaftConfiguration{})
-	if err != nil {
-		return nil, err
-	}
-	status := load(cfg.RaftStatus)
-	byAddress := map[string]messages.Member{}
-	for _, m := range servers(load(cfg.LANView)) {
-		byAddress[rpcAddress(m)] = m
-	}
-	shown := struct {
-		Servers []raftServer
-		Index   uint64
-	}{Servers: []raftServer{}, Index: config.Index}
-	for _, s := range config.Servers {
-		one := raftServer{ID: s.ID, Node: "(unknown)", Address: s.Address, ProtocolVersion: "unknown", Voter: s.Voter}
-		if m, ok := byAddress[s.Address]; ok {
-			one.Node, one.ProtocolVersion = m.Name, m.Tags["raft_vsn"]
-		}
-		if status != nil {
-			one.Leader = s.Address == status.LeaderAddr
-			if s.ID == cfg.Facts.NodeID && status.AppliedIndex != nil {
-				one.LastIndex = status.AppliedIndex()
-			}
-		}
-		shown.Servers = append(shown.Servers, one)
-	}
-	return with(shown), nil
 }

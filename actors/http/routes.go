@@ -167,7 +167,11 @@ func routes(cfg Config) []route {
 		at("/v1/coordinate/node/", get(coordinateNode)),
 
 		at("/v1/operator/raft/configuration", get(raftConfiguration)),
+		at("/v1/operator/raft/peer", del(raftRemovePeer)),
+		at("/v1/operator/raft/transfer-leader", post(raftTransferLeader)),
 		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
+		at("/v1/operator/autopilot/health", get(autopilotHealth)),
+		at("/v1/operator/autopilot/state", get(autopilotState)),
 		at("/v1/operator/usage", get(operatorUsage)),
 
 		at("/v1/snapshot", get(snapshotSave), streamed(put(snapshotRestore))),

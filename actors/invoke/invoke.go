@@ -2,8 +2,8 @@
 // it finds out who may answer, waits where waiting is asked for, and takes writes
 // to the log.
 //
-//	http, rpc, serverrpc, local, leader ──Read, Write──▶ invoke ──ConfirmLeader, ApplyEntry──▶ raft
-//	                                                            ──Eval──▶ the published state
+//	http, rpc, serverrpc, local, leader ──Read, Write, Do──▶ invoke ──ConfirmLeader, ApplyEntry──▶ raft
+//	                                                                ──Eval──▶ the published state
 //
 // It is no actor and has no state: it runs on the goroutines of those who ask.
 //
@@ -64,6 +64,10 @@ type Config struct {
 	View       func() *state.View                       // required: the newest state
 	Status     *messages.Published[messages.RaftStatus] // required
 	Raft       ask.Address                              // required
+
+	// Autopilot is what this server thinks of the others while it leads. Optional:
+	// without it nobody can ask for that.
+	Autopilot *messages.Published[wire.AutopilotState]
 
 	// Routes and Call reach other servers: Routes says which there are, Call carries
 	// a method to one, by its address. Both nil: there is only this one.
@@ -141,8 +145,10 @@ func (inv *Invoker) here(ctx context.Context, m endpoint.Method, args wire.Reque
 		return inv.read(ctx, m, args, reply)
 	case endpoint.WriteMethod:
 		return inv.write(ctx, m, args, reply)
+	case duty:
+		return m.runAny(ctx, inv, args, reply)
 	default:
-		return fmt.Errorf("%s is neither a read nor a write", m.Name())
+		return fmt.Errorf("%s is neither a read, a write nor a duty", m.Name())
 	}
 }
 
