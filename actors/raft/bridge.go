@@ -295,7 +295,7 @@ func (n *node) probe() {
 	n.running.Go(func() {
 		err := n.disk.probe(probeSize)
 		if err == nil {
-			n.journal.works()
+			n.journal.works(&n.journal.log)
 		}
 		n.tell(&probed{err})
 	})

@@ -44,6 +44,8 @@ type Config struct {
 	Pool   *messages.Published[messages.PoolView]   // the LAN pool; nil: peers are where the peer set says
 	Leader ask.Address                              // told LeadershipChanged and NewLeader
 	Local  ask.Address                              // told NewLeader
+	// Watchers are told LeadershipChanged and NewLeader after Leader is. Optional.
+	Watchers []ask.Address
 
 	// Dial reaches the raft of another server: what it returns must have said
 	// already that raft is meant (serverrpc's first byte). Default: TCP and that

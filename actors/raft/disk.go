@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/types"
 )
 
 // Keys in the stable store beside raft's own.
@@ -30,10 +31,11 @@ var (
 //
 // It is used by raft's goroutines, which is why there is a lock.
 type disk struct {
-	dir  string
-	open func(verify bool) (*wal.WAL, error)
-	meta *metadb.BoltMetaDB
-	log  atomic.Pointer[wal.WAL] // replaced when the log is opened anew
+	dir   string
+	files types.VFS
+	open  func(verify bool) (*wal.WAL, error)
+	meta  *metadb.BoltMetaDB
+	log   atomic.Pointer[wal.WAL] // replaced when the log is opened anew
 
 	mu     sync.Mutex // held while the log changes
 	last   uint64     // of the log, as raft knows it
@@ -47,7 +49,7 @@ func openDisk(dir string, cfg Config) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{dir: dir, meta: meta, open: func(verify bool) (*wal.WAL, error) {
+	d := &disk{dir: dir, files: cfg.files, meta: meta, open: func(verify bool) (*wal.WAL, error) {
 		return wal.Open(dir,
 			wal.WithMetaStore(meta),
 			wal.WithSegmentFiler(newFiler(dir, cfg.files, verify)),
@@ -207,9 +209,14 @@ func (d *disk) probe(size int) error {
 			return err
 		}
 	}
-	path := filepath.Join(d.dir, "probe.tmp")
-	defer os.Remove(path) //nolint:errcheck // it is made anew when it is left
-	return os.WriteFile(path, make([]byte, size), 0o600)
+	const name = "probe.tmp"
+	_ = os.Remove(filepath.Join(d.dir, name)) // left by one that was killed
+	file, err := d.files.Create(d.dir, name, uint64(size))
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(make([]byte, size), 0)
+	return errors.Join(err, file.Sync(), file.Close(), d.files.Delete(d.dir, name))
 }
 
 // read does what reads the log, also while it is opened anew.

@@ -39,9 +39,9 @@ type journal struct {
 	lone    func() bool // this server is the only voter
 	trouble func(error) // told what is wrong when writing begins to fail, and nil when it succeeds again
 
-	failing atomic.Bool
-	running atomic.Bool   // raft has started: before that, nothing waits
-	giveUp  chan struct{} // closed to end all waiting, for good
+	log, votes health        // of what is written where
+	running    atomic.Bool   // raft has started: before that, nothing waits
+	giveUp     chan struct{} // closed to end all waiting, for good
 
 	recent recent
 	silent silent
@@ -73,7 +73,7 @@ func (j *journal) StoreLogs(logs []*raft.Log) error {
 	for _, log := range logs {
 		j.note(log)
 	}
-	err := j.insist(j.lone, func() error { return j.append(logs) })
+	err := j.insist(&j.log, j.lone, func() error { return j.append(logs) })
 	if err == nil {
 		j.recent.put(logs)
 	}
@@ -87,7 +87,7 @@ func (j *journal) DeleteRange(first, last uint64) error {
 		return err
 	}
 	j.recent.drop()
-	err = j.insist(func() bool { return last >= end }, func() error { return j.remove(first, last) })
+	err = j.insist(&j.log, func() bool { return last >= end }, func() error { return j.remove(first, last) })
 	if err == nil {
 		j.silent.remove(first, last)
 	}
@@ -97,7 +97,7 @@ func (j *journal) DeleteRange(first, last uint64) error {
 // SetUint64 implements raft.StableStore.
 func (j *journal) SetUint64(key []byte, n uint64) error {
 	term := slices.Equal(key, keyCurrentTerm)
-	return j.insist(func() bool { return term }, func() error { return j.store.SetUint64(key, n) })
+	return j.insist(&j.votes, func() bool { return term }, func() error { return j.store.SetUint64(key, n) })
 }
 
 // GetLog implements raft.LogStore.
@@ -118,14 +118,14 @@ func (j *journal) IsMonotonic() bool { return true }
 // insist writes, and, where it must, waits until that succeeds. When there is no
 // more waiting it ends the goroutine, which is one of raft's: no other way out of
 // the library is without harm.
-func (j *journal) insist(must func() bool, write func() error) error {
+func (j *journal) insist(h *health, must func() bool, write func() error) error {
 	for {
 		err := write()
 		if err == nil {
-			j.works()
+			j.works(h)
 			return nil
 		}
-		j.fails(err)
+		j.fails(h, err)
 		if !j.running.Load() || !ofDisk(err) || !must() {
 			return fmt.Errorf("%w: %w", messages.ErrLogUnwritable, err)
 		}
@@ -137,14 +137,19 @@ func (j *journal) insist(must func() bool, write func() error) error {
 	}
 }
 
-func (j *journal) fails(err error) {
-	if !j.failing.Swap(true) {
+// health says whether one kind of write fails. They are apart because votes go to
+// a file that has room when the log has none.
+type health struct{ failing atomic.Bool }
+
+func (j *journal) fails(h *health, err error) {
+	if !h.failing.Swap(true) {
 		j.trouble(err)
 	}
 }
 
-func (j *journal) works() {
-	if j.failing.Load() && j.failing.Swap(false) {
+// works hears that a write has succeeded.
+func (j *journal) works(h *health) {
+	if h.failing.Load() && h.failing.Swap(false) && !j.log.failing.Load() && !j.votes.failing.Load() {
 		j.trouble(nil)
 	}
 }

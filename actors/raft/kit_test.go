@@ -12,11 +12,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -94,6 +94,7 @@ type testServer struct {
 	logs   *observer.ObservedLogs
 	ln     net.Listener
 
+	up     atomic.Bool
 	addr   ask.Address
 	parent *actortest.Probe
 	stop   func()
@@ -113,7 +114,7 @@ func newServer(t testing.TB, id string, change func(*Config)) *testServer {
 	s.leader = actortest.NewProbe(t, s.sys, "leader")
 	s.cfg = Config{
 		Logger:    zap.New(core),
-		Library:   hclog.NewNullLogger(),
+		Library:   testLog(id),
 		NodeID:    id,
 		Advertise: ln.Addr().String(),
 		Status:    s.status,
@@ -137,7 +138,7 @@ func (s *testServer) listen() {
 			return
 		}
 		var first [1]byte
-		if _, err := io.ReadFull(conn, first[:]); err != nil || first[0] != firstByte {
+		if _, err := io.ReadFull(conn, first[:]); err != nil || first[0] != firstByte || !s.up.Load() {
 			_ = conn.Close()
 			continue
 		}
@@ -181,7 +182,9 @@ func (s *testServer) spawn() *testServer {
 	s.addr = ask.At(s.sys, <-child)
 	addrLock.Unlock()
 	s.parent = got
+	s.up.Store(true)
 	s.stop = sync.OnceFunc(func() {
+		s.up.Store(false)
 		_ = s.sys.Root.StopFuture(pid).Wait()
 		_ = s.sys.Root.StopFuture(got.PID()).Wait()
 	})

@@ -158,7 +158,11 @@ func (n *node) openTransport() {
 		Stream:  n.stream,
 		MaxPool: transportPool,
 		Timeout: transportTimeout,
-		Logger:  n.cfg.Library.Named("transport"),
+		// No pipelining. In v1.8.0 a follower that says no while more is under way
+		// leaves the leader's goroutine for it stuck, and with it raft's shutdown:
+		// pipelineDecode returns, decodeResponses waits for it, pipelineSend for that.
+		MaxRPCsInFlight: 1,
+		Logger:          n.cfg.Library.Named("transport"),
 	}
 	if n.cfg.Pool != nil {
 		conf.ServerAddressProvider = poolAddresses{n}

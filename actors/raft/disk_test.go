@@ -1,0 +1,324 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	walfs "github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/types"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// faulty is a file system that can run full.
+type faulty struct {
+	types.VFS
+	full   atomic.Bool // nothing can be written
+	grows  atomic.Bool // no file can be made
+	noSync atomic.Bool // what is written does not reach the disk
+}
+
+func newFaulty() *faulty { return &faulty{VFS: walfs.New()} }
+
+var errFull = &fs.PathError{Op: "write", Path: "segment", Err: syscall.ENOSPC}
+
+func (f *faulty) Create(dir, name string, size uint64) (types.WritableFile, error) {
+	if f.full.Load() || f.grows.Load() {
+		if file, err := os.Create(dir + "/" + name); err == nil { // as a real one that has no room
+			_ = file.Close()
+		}
+		return nil, errFull
+	}
+	file, err := f.VFS.Create(dir, name, size)
+	return &faultyFile{file, f}, err
+}
+
+func (f *faulty) OpenWriter(dir, name string) (types.WritableFile, error) {
+	file, err := f.VFS.OpenWriter(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{file, f}, nil
+}
+
+type faultyFile struct {
+	types.WritableFile
+	f *faulty
+}
+
+func (f *faultyFile) WriteAt(p []byte, at int64) (int, error) {
+	if f.f.full.Load() {
+		n, _ := f.WritableFile.WriteAt(p[:len(p)/2], at)
+		return n, errFull
+	}
+	return f.WritableFile.WriteAt(p, at)
+}
+
+func (f *faultyFile) Sync() error {
+	if f.f.noSync.Load() {
+		return &fs.PathError{Op: "sync", Path: "segment", Err: syscall.EIO}
+	}
+	return f.WritableFile.Sync()
+}
+
+func entries(from, to uint64) (logs []*raft.Log) {
+	for i := from; i <= to; i++ {
+		logs = append(logs, &raft.Log{Index: i, Term: 1, Data: fmt.Append(nil, "w", i)})
+	}
+	return logs
+}
+
+func openFaulty(t *testing.T, dir string, files *faulty) *disk {
+	t.Helper()
+	d, err := openDisk(dir, Config{Library: hclog.NewNullLogger(), SegmentSize: 4 << 10, files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// has checks that the disk has the entries up to last and no more.
+func has(t *testing.T, d *disk, last uint64) {
+	t.Helper()
+	if got, err := d.LastIndex(); err != nil || got != last {
+		t.Errorf("the last index is %d, %v; want %d", got, err, last)
+	}
+	for i := uint64(1); i <= last; i++ {
+		var l raft.Log
+		if err := d.GetLog(i, &l); err != nil || string(l.Data) != fmt.Sprint("w", i) {
+			t.Fatalf("entry %d is %q, %v", i, l.Data, err)
+		}
+	}
+}
+
+func TestDiskMends(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		flag func(*faulty) *atomic.Bool
+	}{
+		{"no_room_to_write", func(f *faulty) *atomic.Bool { return &f.full }},
+		{"no_sync", func(f *faulty) *atomic.Bool { return &f.noSync }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, files := t.TempDir(), newFaulty()
+			d := openFaulty(t, dir, files)
+			if err := d.SetUint64(keyCurrentTerm, 1); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.append(entries(1, 5)); err != nil {
+				t.Fatal(err)
+			}
+			tt.flag(files).Store(true)
+			for range 3 {
+				if err := d.append(entries(6, 8)); !ofDisk(err) {
+					t.Fatalf("append = %v, want an error of the disk", err)
+				}
+			}
+			has(t, d, 5)
+			tt.flag(files).Store(false)
+			if err := d.append(entries(6, 9)); err != nil {
+				t.Fatalf("append when there is room: %v", err)
+			}
+			has(t, d, 9)
+			_ = d.Close()
+			d = openFaulty(t, dir, files)
+			has(t, d, 9)
+			_ = d.Close()
+		})
+	}
+}
+
+// TestDiskRotatesWithoutRoom fills a file of the log when no other can be made.
+func TestDiskRotatesWithoutRoom(t *testing.T) {
+	dir, files := t.TempDir(), newFaulty()
+	d := openFaulty(t, dir, files)
+	if err := d.SetUint64(keyCurrentTerm, 1); err != nil {
+		t.Fatal(err)
+	}
+	files.grows.Store(true)
+	last := uint64(0)
+	for last < 1000 {
+		if err := d.append(entries(last+1, last+1)); err != nil {
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("append = %v", err)
+			}
+			break
+		}
+		last++
+	}
+	if last == 0 || last == 1000 {
+		t.Fatalf("%d entries in one file", last)
+	}
+	has(t, d, last)
+	if err := d.probe(1); err == nil {
+		t.Error("it can be written, says the probe")
+	}
+	files.grows.Store(false)
+	if err := d.probe(1); err != nil {
+		t.Errorf("probe: %v", err)
+	}
+	if err := d.append(entries(last+1, last+50)); err != nil {
+		t.Fatalf("append when there is room: %v", err)
+	}
+	has(t, d, last+50)
+	_ = d.Close()
+	d = openFaulty(t, dir, files)
+	has(t, d, last+50)
+	_ = d.Close()
+}
+
+// TestDiskCutsAndRestarts cuts off the end of the log, which raft-wal cannot read
+// after a restart on its own.
+func TestDiskCutsAndRestarts(t *testing.T) {
+	dir, files := t.TempDir(), newFaulty()
+	d := openFaulty(t, dir, files)
+	if err := d.SetUint64(keyCurrentTerm, 1); err != nil {
+		t.Fatal(err)
+	}
+	reopen := func() {
+		t.Helper()
+		_ = d.Close()
+		d = openFaulty(t, dir, files)
+	}
+	steps := []func() error{
+		func() error { return d.append(entries(1, 40)) },
+		func() error { return d.remove(31, 40) },
+		func() error { return d.append(entries(31, 33)) },
+		func() error { return d.remove(20, 33) },
+		func() error { return d.append(entries(20, 90)) },
+		func() error { return d.remove(90, 90) },
+	}
+	for i, want := range []uint64{40, 30, 33, 19, 90, 89} {
+		if err := steps[i](); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		has(t, d, want)
+		reopen()
+		has(t, d, want)
+	}
+	// With no room for a new file the end is cut off as soon as there is some.
+	files.grows.Store(true)
+	if err := d.remove(80, 89); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("remove = %v", err)
+	}
+	files.grows.Store(false)
+	if err := d.remove(80, 89); err != nil {
+		t.Fatal(err)
+	}
+	has(t, d, 79)
+	if err := d.remove(1, 79); err != nil { // all, as when a snapshot comes from the leader
+		t.Fatal(err)
+	}
+	if err := d.append(entries(200, 205)); err != nil {
+		t.Fatal(err)
+	}
+	reopen()
+	if first, _ := d.FirstIndex(); first != 200 {
+		t.Errorf("the first index is %d, want 200", first)
+	}
+	_ = d.Close()
+}
+
+func TestFullDiskAlone(t *testing.T) {
+	files := newFaulty()
+	s := newServer(t, "a", func(c *Config) { c.Bootstrap = true; c.DataDir = t.TempDir(); c.files = files }).start().leads()
+	s.mustPut("a", "b")
+	files.full.Store(true)
+	stuck := &messages.ApplyEntry{Entry: []byte("c")}
+	box := stuck.Expect()
+	s.addr.Tell(stuck)
+	await(t, "it says so", func() bool { return len(s.errorLines("the raft log cannot be written")) == 1 })
+	for range 3 {
+		if err := s.put("d"); !errors.Is(err, messages.ErrLogUnwritable) || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("put = %v, want %v", err, messages.ErrLogUnwritable)
+		}
+	}
+	if _, err := do(s, &messages.ConfirmLeader{}); err != nil {
+		t.Errorf("reads do not go on: %v", err)
+	}
+	if !s.status.Load().Leads() {
+		t.Error("it does not lead any more")
+	}
+	files.full.Store(false)
+	if r := <-box; r.Err != nil {
+		t.Errorf("the write that waited: %v", r.Err)
+	}
+	await(t, "it takes on writes again", func() bool { return s.put("e") == nil })
+	if n := len(s.logs.FilterLevelExact(zap.ErrorLevel).All()); n != 1 {
+		t.Errorf("%d lines at ERROR, want 1", n)
+	}
+	want := []string{"a", "b", "c", "e"}
+	s.stop()
+	s.start().leads()
+	if got := s.words.get(); !slices.Equal(got, want) {
+		t.Errorf("after a restart: %v, want %v", got, want)
+	}
+}
+
+func TestStopOnAFullDisk(t *testing.T) {
+	files := newFaulty()
+	s := newServer(t, "a", func(c *Config) { c.Bootstrap = true; c.DataDir = t.TempDir(); c.files = files }).start().leads()
+	s.mustPut("a")
+	files.full.Store(true)
+	stuck := &messages.ApplyEntry{Entry: []byte("b")}
+	box := stuck.Expect()
+	s.addr.Tell(stuck)
+	await(t, "it says so", func() bool { return len(s.errorLines("the raft log cannot be written")) == 1 })
+	s.stop()
+	if r := <-box; !errors.Is(r.Err, messages.ErrLeadershipLost) {
+		t.Errorf("the write that waited: %v, want %v", r.Err, messages.ErrLeadershipLost)
+	}
+	files.full.Store(false)
+	s.start().leads()
+	if got := s.words.get(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("after a restart: %v", got)
+	}
+}
+
+func TestFullDiskInACluster(t *testing.T) {
+	disks := map[string]*faulty{"a": newFaulty(), "b": newFaulty(), "c": newFaulty()}
+	all := newCluster(t, func(c *Config) { c.DataDir = t.TempDir(); c.files = disks[c.NodeID] })
+	full, others := leaderOf(t, all...)
+	full.leads()
+	full.mustPut("a")
+	disks[full.cfg.NodeID].full.Store(true)
+	if err := full.put("never"); !errors.Is(err, messages.ErrLogUnwritable) {
+		t.Errorf("put = %v, want %v", err, messages.ErrLogUnwritable)
+	}
+	next, _ := leaderOf(t, others...)
+	next.leads()
+	next.mustPut("b", "c")
+	if got := next.words.get(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("the next leader has %v", got)
+	}
+	if n := len(full.errorLines("the raft log cannot be written")); n != 1 {
+		t.Errorf("%d lines say that the log cannot be written, want 1", n)
+	}
+	disks[full.cfg.NodeID].full.Store(false)
+	await(t, "the other one catches up", func() bool { return slices.Equal(full.words.get(), []string{"a", "b", "c"}) })
+	await(t, "it says so", func() bool {
+		return full.logs.FilterMessage("the raft log can be written again, writes are taken on").Len() > 0
+	})
+}
+
+func TestFullDiskAtStart(t *testing.T) {
+	files := newFaulty()
+	files.full.Store(true)
+	s := newServer(t, "a", func(c *Config) { c.Bootstrap = true; c.DataDir = t.TempDir(); c.files = files })
+	if got := s.fails(); !strings.Contains(got, "no room for the log") {
+		t.Errorf("it says %q", got)
+	}
+	files.full.Store(false)
+	s.start().leads()
+	s.mustPut("a")
+}
