@@ -110,7 +110,7 @@ const (
 // told.
 //
 // From:  gossip
-// To:    raft, leader, serverrpc
+// To:    raft, leader, autopilot, router
 // Reply: none
 type MembersChanged struct {
 	Pool    Pool

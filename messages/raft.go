@@ -114,7 +114,7 @@ type RaftConfiguration struct {
 
 // GetRaftConfiguration asks for the newest peer set that this server has.
 //
-// From:  http, rpc, serverrpc, leader
+// From:  autopilot, invoke, http, serverrpc
 // To:    raft
 // Reply: RaftConfiguration
 type GetRaftConfiguration struct {
@@ -124,7 +124,7 @@ type GetRaftConfiguration struct {
 // PutPeer adds a server to the peer set, or changes its address or its vote. Only
 // the leader can.
 //
-// From:  leader
+// From:  autopilot
 // To:    raft
 // Reply: Unit
 type PutPeer struct {
@@ -134,7 +134,7 @@ type PutPeer struct {
 
 // RemovePeer takes a server from the peer set. Only the leader can.
 //
-// From:  leader, http, serverrpc
+// From:  autopilot, invoke, serverrpc
 // To:    raft
 // Reply: Unit
 type RemovePeer struct {
@@ -144,7 +144,7 @@ type RemovePeer struct {
 
 // TransferLeadership asks the leader to hand over.
 //
-// From:  http, serverrpc
+// From:  invoke
 // To:    raft
 // Reply: Unit, once another server leads
 type TransferLeadership struct {
@@ -219,7 +219,7 @@ type StateRestored struct{}
 // longer. The RaftStatus is published before it is told.
 //
 // From:  raft
-// To:    leader
+// To:    leader, autopilot
 // Reply: none
 type LeadershipChanged struct {
 	Leading bool
@@ -229,7 +229,7 @@ type LeadershipChanged struct {
 // NewLeader says that the peer set has another leader, or none.
 //
 // From:  raft
-// To:    leader, local
+// To:    leader, autopilot, local
 // Reply: none
 type NewLeader struct {
 	ID, Address string // empty: none is known
