@@ -29,9 +29,9 @@ type raftActor struct {
 	log  *zap.Logger
 	tell func(any) // to itself, from any goroutine
 
-	opening chan opened // what comes of opening the log; nil when it has come
-	node    *node       // nil until then
-	early   []any       // what the node's goroutines told before it came
+	opening chan *opened // what comes of opening the log; nil when it has come
+	node    *node        // nil until then
+	early   []any        // what the node's goroutines told before it came
 
 	standing standing // as it was published last
 	ready    bool     // the leader actor has caught up, in this term
@@ -54,7 +54,8 @@ var _ actor.Actor = (*raftActor)(nil)
 
 // What the actor tells itself, from the goroutines of bridge.go and its timers.
 type (
-	opened struct {
+	openedNow struct{}
+	opened    struct {
 		node *node
 		err  error
 	}
@@ -75,8 +76,8 @@ func (a *raftActor) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		a.started(ctx)
-	case *opened:
-		a.opened(ctx, msg)
+	case *openedNow:
+		a.opened(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		a.release()
 	case *actor.Stopped:
@@ -169,18 +170,25 @@ func (a *raftActor) handleOwn(ctx actor.Context, msg any) {
 func (a *raftActor) started(ctx actor.Context) {
 	root, self := ctx.ActorSystem().Root, ctx.Self()
 	a.tell = func(msg any) { root.Send(self, msg) }
-	result := make(chan opened, 1)
+	result := make(chan *opened, 1)
 	a.opening = result
 	cfg, tell := a.cfg, a.tell
 	go func() {
 		n, err := open(cfg, tell)
-		result <- opened{n, err} // for a stop that comes meanwhile
-		tell(&opened{n, err})
+		result <- &opened{n, err}
+		tell(&openedNow{})
 	}()
 }
 
-func (a *raftActor) opened(ctx actor.Context, msg *opened) {
-	a.opening = nil
+// opened takes over what the goroutine has opened, unless release has.
+func (a *raftActor) opened(ctx actor.Context) {
+	var msg *opened
+	select {
+	case msg = <-a.opening: // a nil channel is never ready
+		a.opening = nil
+	default:
+		return
+	}
 	if msg.err != nil {
 		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
 		return
