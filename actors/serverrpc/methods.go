@@ -3,10 +3,12 @@ package serverrpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -20,12 +22,12 @@ type method struct {
 	run      func(ctx context.Context, args wire.Request, reply any) error
 }
 
-// methods returns what can be asked: every endpoint, and what is about this server
-// itself.
+// methods returns what can be asked: every endpoint, the duties of the leader, and
+// what is about this server itself.
 func methods(cfg Config) map[string]method {
 	h := &here{cfg}
 	all := map[string]method{}
-	for _, m := range endpoint.Methods {
+	for _, m := range slices.Concat(endpoint.Methods, invoke.Duties) {
 		all[m.Name()] = method{m.Name(), m.NewArgs, m.NewReply, func(ctx context.Context, args wire.Request, reply any) error {
 			return cfg.Invoker.Invoke(ctx, m, args, reply)
 		}}
