@@ -180,7 +180,8 @@ func (p *pending) settle(err error) {
 
 // take takes on a request of so many bytes, or says that there are too many.
 func (n *node) take(msg any, bytes int) bool {
-	if n.inFlight.Add(1) > maxInFlight || n.bytes.Add(int64(bytes)) > maxBytesInFlight {
+	entries, all := n.inFlight.Add(1), n.bytes.Add(int64(bytes))
+	if entries > maxInFlight || all > maxBytesInFlight {
 		n.release(bytes)
 		return false
 	}

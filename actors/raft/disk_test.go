@@ -229,6 +229,26 @@ func TestDiskCutsAndRestarts(t *testing.T) {
 	_ = d.Close()
 }
 
+// TestSilentEntryThatFailed: the index of an entry that could not be written goes
+// to another one, of another kind.
+func TestSilentEntryThatFailed(t *testing.T) {
+	files := newFaulty()
+	d := openFaulty(t, t.TempDir(), files)
+	defer d.Close() //nolint:errcheck // a test's
+	j := newJournal(d, func() bool { return false }, func(error) {})
+	files.full.Store(true)
+	if err := j.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogNoop}); !errors.Is(err, messages.ErrLogUnwritable) {
+		t.Fatalf("store = %v", err)
+	}
+	files.full.Store(false)
+	if err := j.StoreLog(&raft.Log{Index: 1, Term: 2, Type: raft.LogCommand}); err != nil {
+		t.Fatal(err)
+	}
+	if got := j.silent.below(1); got != 1 {
+		t.Errorf("below(1) = %d: a command is taken for raft's own", got)
+	}
+}
+
 func TestFullDiskAlone(t *testing.T) {
 	files := newFaulty()
 	s := newServer(t, "a", func(c *Config) { c.Bootstrap = true; c.DataDir = t.TempDir(); c.files = files }).start().leads()

@@ -70,14 +70,14 @@ func (j *journal) StoreLog(log *raft.Log) error { return j.StoreLogs([]*raft.Log
 
 // StoreLogs implements raft.LogStore.
 func (j *journal) StoreLogs(logs []*raft.Log) error {
-	for _, log := range logs {
+	if err := j.insist(&j.log, j.lone, func() error { return j.append(logs) }); err != nil {
+		return err
+	}
+	for _, log := range logs { // not before: another entry may get the index of one that failed
 		j.note(log)
 	}
-	err := j.insist(&j.log, j.lone, func() error { return j.append(logs) })
-	if err == nil {
-		j.recent.put(logs)
-	}
-	return err
+	j.recent.put(logs)
+	return nil
 }
 
 // DeleteRange implements raft.LogStore.

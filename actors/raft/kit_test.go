@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -114,7 +115,7 @@ func newServer(t testing.TB, id string, change func(*Config)) *testServer {
 	s.leader = actortest.NewProbe(t, s.sys, "leader")
 	s.cfg = Config{
 		Logger:    zap.New(core),
-		Library:   testLog(id),
+		Library:   hclog.NewNullLogger(),
 		NodeID:    id,
 		Advertise: ln.Addr().String(),
 		Status:    s.status,

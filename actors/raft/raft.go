@@ -214,6 +214,7 @@ func (a *raftActor) release() {
 		a.conclude(h, "", messages.ErrLeaving)
 	}
 	a.refuseArchives()
+	a.confirms.refuse(messages.ErrLeaving)
 	a.becomeUnready()
 	a.endReign()
 	if a.opening != nil {

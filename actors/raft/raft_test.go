@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/messages"
 )
@@ -134,6 +136,35 @@ func TestTooMuch(t *testing.T) {
 		t.Errorf("%d were refused, want 10", overloaded)
 	}
 	s.mustPut("z")
+}
+
+func TestTakeCountsWhatItRefuses(t *testing.T) {
+	n := newNode(Config{Logger: zap.NewNop()}, nil)
+	for range maxBytesInFlight / maxEntry {
+		if !n.take(&messages.ApplyEntry{}, maxEntry) {
+			t.Fatal("refused, and there is room")
+		}
+	}
+	for range 2 * maxInFlight {
+		if n.take(&messages.ApplyEntry{}, maxEntry) {
+			t.Fatal("taken on, and there is no room")
+		}
+	}
+	for range maxBytesInFlight / maxEntry {
+		n.release(maxEntry)
+	}
+	for range maxInFlight {
+		if !n.take(&messages.Barrier{}, 0) && n.inFlight.Load() < maxInFlight {
+			t.Fatal("refused, and there is room")
+		}
+		<-n.requests
+	}
+	if n.take(&messages.Barrier{}, 0) {
+		t.Error("one too many is taken on")
+	}
+	if n.bytes.Load() != 0 {
+		t.Errorf("%d bytes are in flight, want none", n.bytes.Load())
+	}
 }
 
 func TestMachineFails(t *testing.T) {
