@@ -261,22 +261,3 @@ func TestFilterTxn(t *testing.T) {
 	FilterTxn(&Env{Authz: only{"k": true}}, &reply)
 	equal(t, "results", len(reply.Results), 3)
 }
-
-func TestUpstreams(t *testing.T) {
-	tests := []struct {
-		name string
-		u    wire.Upstream
-		err  string
-	}{
-		{"port", wire.Upstream{DestinationName: "d", LocalBindPort: 1}, ""},
-		{"socket", wire.Upstream{DestinationType: "prepared_query", DestinationName: "d", LocalBindSocketPath: "/s"}, ""},
-		{"central", wire.Upstream{DestinationName: "*", CentrallyConfigured: true}, ""},
-		{"odd_type", wire.Upstream{DestinationType: "odd"}, `unknown upstream destination type: "odd"`},
-		{"wildcard", wire.Upstream{DestinationName: "*"}, "upstream destination name cannot be a wildcard"},
-		{"neither", wire.Upstream{DestinationName: "d"}, "upstream local bind port or local socket path must be defined and nonzero"},
-		{"both", wire.Upstream{DestinationName: "d", LocalBindPort: 1, LocalBindSocketPath: "/s"}, "only one of upstream local bind port or local socket path can be defined and nonzero"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { errorIs(t, upstreamFault(&tt.u), tt.err) })
-	}
-}
