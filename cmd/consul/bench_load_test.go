@@ -36,7 +36,7 @@ type pace struct {
 }
 
 // drive has clients do their work, all at the same time. connect makes the op of the
-// client of that number, pid is the server's process, or 0.
+// client of that number, pid is the process that serves them.
 func drive(t *testing.T, pid, clients int, connect func(client int) (op, func())) pace {
 	t.Helper()
 	var done, failed atomic.Int64
@@ -231,7 +231,7 @@ func syncs(t *testing.T, dir string) func() pace {
 		}
 		defer os.Remove(f.Name())
 		defer f.Close()
-		return drive(t, 0, 1, func(int) (op, func()) {
+		return drive(t, os.Getpid(), 1, func(int) (op, func()) {
 			line := bytes.Repeat([]byte("x"), 200)
 			return func() error {
 				if _, err := f.Write(line); err != nil {

@@ -24,7 +24,7 @@ import (
 var (
 	bench        = flag.Bool("bench", false, "let TestBench measure")
 	benchBinary  = flag.String("bench-binary", "../../bin/consul", "the program that it measures")
-	benchProfile = flag.String("bench-profile", "", "directory for a CPU profile of the agent for each figure")
+	benchProfile = flag.String("bench-profile", "", "directory for profiles of the agent: of the CPU for each figure, and of the heap")
 )
 
 // TestBench measures a server of its own: how soon it leads, what it weighs, and
@@ -42,6 +42,9 @@ func TestBench(t *testing.T) {
 	b.reads()
 	b.writes()
 	b.add(figure{work: "memory after this load", unit: "MiB", here: b.memory(), consul: 220, aim: "80 MiB"})
+	if *benchProfile != "" {
+		b.keep("heap", "heap")
+	}
 	fmt.Println(b.table())
 }
 
@@ -241,23 +244,26 @@ func (b *benchmark) profile(work string) (stop func()) {
 		return r
 	}, work)
 	var done sync.WaitGroup
-	done.Go(func() {
-		seconds := int(benchRounds * 2 * (benchFor + benchWarmUp) / time.Second)
-		resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.agent.HTTPAddr, seconds))
-		if err != nil {
-			b.t.Error(err)
-			return
-		}
-		defer resp.Body.Close()
-		f, err := os.Create(filepath.Join(*benchProfile, name+".pprof"))
-		if err != nil {
-			b.t.Error(err)
-			return
-		}
-		defer f.Close()
-		io.Copy(f, resp.Body) //nolint:errcheck // a profile that is cut says so
-	})
+	seconds := int(benchRounds * 2 * (benchFor + benchWarmUp) / time.Second)
+	done.Go(func() { b.keep(fmt.Sprintf("profile?seconds=%d", seconds), name) })
 	return done.Wait
+}
+
+// keep writes a profile of the agent to a file.
+func (b *benchmark) keep(profile, name string) {
+	resp, err := http.Get("http://" + b.agent.HTTPAddr + "/debug/pprof/" + profile)
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	f, err := os.Create(filepath.Join(*benchProfile, name+".pprof"))
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	defer f.Close()
+	io.Copy(f, resp.Body) //nolint:errcheck // a profile that is cut says so
 }
 
 // table returns the figures, with what they are compared with.
