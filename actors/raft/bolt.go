@@ -11,7 +11,8 @@ import (
 // other. A wrong byte elsewhere makes it panic, go round in circles until there is
 // no more memory, or hand out something else. checkBolt walks the pages as BoltDB
 // would, and believes none of them. The file is small: it has the votes and the
-// list of the log's files.
+// list of the log's files. What a wrong byte makes of a vote cannot be found out;
+// a term that is behind the log's is (disk.go).
 //
 // The format is that of go.etcd.io/bbolt v1.3, page.go and db.go, on a machine with
 // 64 bits.

@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,14 +15,6 @@ import (
 )
 
 const (
-	// maxInFlight and maxBytesInFlight bound the entries that have been taken on and
-	// not been answered. All that raft takes at once must fit into a file of the
-	// log, whose offsets have 32 bits.
-	maxInFlight      = 4096
-	maxBytesInFlight = 128 << 20
-	// maxEntry bounds one entry; raft-wal writes up to 64 MiB and reads no more.
-	maxEntry = 32 << 20
-
 	// settleBudget is for how long a stop waits for the entries that are on their
 	// way, endBudget for raft's goroutines. The supervisor gives 5 s to both.
 	settleBudget = time.Second
@@ -155,117 +146,6 @@ func (n *node) standing() standing {
 	}
 }
 
-// pending is an entry that raft has been given.
-type pending struct {
-	future  raft.Future
-	apply   *messages.ApplyEntry // one of the two
-	barrier *messages.Barrier
-}
-
-func (p *pending) settle(err error) {
-	switch {
-	case p.barrier != nil:
-		p.barrier.Settle(messages.Unit{}, err)
-	case err != nil:
-		p.apply.Refuse(err)
-	default:
-		f := p.future.(raft.ApplyFuture)
-		if _, crashed := f.Response().(*crash); crashed {
-			p.apply.Refuse(messages.ErrCrashed)
-			return
-		}
-		p.apply.Answer(messages.Applied{Index: f.Index(), Result: f.Response()})
-	}
-}
-
-// take takes on a request of so many bytes, or says that there are too many.
-func (n *node) take(msg any, bytes int) bool {
-	entries, all := n.inFlight.Add(1), n.bytes.Add(int64(bytes))
-	if entries > maxInFlight || all > maxBytesInFlight {
-		n.release(bytes)
-		return false
-	}
-	n.requests <- msg // has room for all that may be in flight
-	return true
-}
-
-func (n *node) release(bytes int) {
-	n.inFlight.Add(-1)
-	n.bytes.Add(-int64(bytes))
-}
-
-// submit gives raft the requests. The library blocks while it has its hands full.
-func (n *node) submit() {
-	defer close(n.pending)
-	for msg := range n.requests {
-		switch msg := msg.(type) {
-		case *messages.ApplyEntry:
-			n.pending <- &pending{future: n.raft.Apply(msg.Entry, 0), apply: msg}
-		case *messages.Barrier:
-			n.pending <- &pending{future: n.raft.Barrier(0), barrier: msg}
-		}
-	}
-}
-
-// complete answers the requests, in the order in which raft gets them done.
-func (n *node) complete() {
-	for p := range n.pending {
-		n.current.Store(p)
-		p.settle(writeError(p.future.Error()))
-		bytes := 0
-		if p.apply != nil {
-			bytes = len(p.apply.Entry)
-		}
-		n.release(bytes)
-	}
-	n.current.Store(nil)
-}
-
-// readIndex returns the index that a read has to have seen that begins now.
-func (n *node) readIndex() messages.ReadIndex {
-	return messages.ReadIndex{Index: n.journal.silent.below(n.raft.CommitIndex())}
-}
-
-// applied returns how far the state is.
-func (n *node) applied() uint64 {
-	return n.journal.silent.above(n.machine.progress.index.Load(), n.raft.AppliedIndex())
-}
-
-const (
-	// askAgain is how long to wait before a server that gave no answer is asked
-	// again, up to a multiple of maxAskAgain.
-	askAgain    = 20 * time.Millisecond
-	maxAskAgain = 25
-)
-
-// askVoter asks a server whether it regards us as the leader of a term, as a
-// heartbeat does, until it has answered or the reign is over.
-func (n *node) askVoter(reign context.Context, s messages.RaftServer, term uint64) {
-	req := &raft.AppendEntriesRequest{
-		RPCHeader: raft.RPCHeader{
-			ProtocolVersion: raft.ProtocolVersionMax,
-			ID:              []byte(n.cfg.NodeID),
-			Addr:            n.transport.EncodePeer(raft.ServerID(n.cfg.NodeID), n.transport.LocalAddr()),
-		},
-		Term:   term,
-		Leader: n.transport.EncodePeer(raft.ServerID(n.cfg.NodeID), n.transport.LocalAddr()),
-	}
-	n.running.Go(func() {
-		for try := 1; reign.Err() == nil; try++ {
-			var resp raft.AppendEntriesResponse
-			err := n.transport.AppendEntries(raft.ServerID(s.ID), raft.ServerAddress(s.Address), req, &resp)
-			if err == nil {
-				n.tell(&heard{id: s.ID, term: term, leads: resp.Success && resp.Term == term})
-				return
-			}
-			select {
-			case <-time.After(time.Duration(min(try, maxAskAgain)) * askAgain):
-			case <-reign.Done():
-			}
-		}
-	})
-}
-
 // peers returns the newest peer set, committed or not; none before raft has
 // started. Raft's goroutines call it, too.
 func (n *node) peers() []messages.RaftServer {
@@ -281,26 +161,6 @@ func (n *node) peers() []messages.RaftServer {
 
 // lone reports whether this server is the only voter.
 func (n *node) lone() bool { return soleVoter(n.peers(), n.cfg.NodeID) }
-
-// logTrouble is told by the journal that the log cannot be written, or can again.
-func (n *node) logTrouble(err error) {
-	if n.journal == nil || !n.journal.running.Load() {
-		n.trouble = err
-		return
-	}
-	n.tell(&logTrouble{err})
-}
-
-// probe looks whether the log can be written again.
-func (n *node) probe() {
-	n.running.Go(func() {
-		err := n.disk.probe(probeSize)
-		if err == nil {
-			n.journal.works(&n.journal.log)
-		}
-		n.tell(&probed{err})
-	})
-}
 
 // stop ends the node in order: what is on its way is answered, raft ends, and the
 // log is closed. It may take settleBudget and endBudget, and no longer.
@@ -384,51 +244,4 @@ func within(budget time.Duration, wait func()) bool {
 	case <-time.After(budget):
 		return false
 	}
-}
-
-// status returns what is to be published. Its functions may be called after the
-// node has ended.
-func (n *node) status(s standing, ready bool) *messages.RaftStatus {
-	return &messages.RaftStatus{
-		State:      s.state,
-		LeaderID:   s.leaderID,
-		LeaderAddr: s.leaderAddr,
-		Term:       s.term,
-		Ready:      ready,
-		LastContact: func() time.Time {
-			if n.raft.State() == raft.Leader {
-				return time.Now()
-			}
-			return n.raft.LastContact()
-		},
-		AppliedIndex: n.applied,
-		AwaitApplied: func(ctx context.Context, index uint64) error {
-			return n.machine.progress.await(ctx, index, n.applied)
-		},
-		LoneReadIndex: func() (messages.ReadIndex, bool) {
-			if !ready || n.raft.State() != raft.Leader || n.raft.CurrentTerm() != s.term || !n.lone() {
-				return messages.ReadIndex{}, false
-			}
-			return n.readIndex(), true
-		},
-		Peers: n.peers,
-		Stats: n.raft.Stats,
-	}
-}
-
-// poolAddresses finds peers where the pool says they are, rather than where they
-// were when the peer set was made.
-type poolAddresses struct{ n *node }
-
-// ServerAddr implements raft.ServerAddressProvider.
-func (p poolAddresses) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
-	if addr, ok := addressOf(p.n.cfg.Pool.Load(), string(id)); ok {
-		return raft.ServerAddress(addr), nil
-	}
-	for _, s := range p.n.peers() {
-		if s.ID == string(id) {
-			return raft.ServerAddress(s.Address), nil
-		}
-	}
-	return "", fmt.Errorf("server %s is in no pool and no peer set", id)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -296,104 +295,6 @@ func (a *raftActor) becomeUnready() {
 		a.endReign()
 	}
 	a.reign, a.endReign = context.WithCancel(context.Background())
-}
-
-func (a *raftActor) apply(msg *messages.ApplyEntry) {
-	switch {
-	case a.failing != nil:
-		msg.Refuse(a.failing)
-	case len(msg.Entry) > maxEntry:
-		msg.Refuse(fmt.Errorf("the entry is %d bytes long, the raft log takes up to %d", len(msg.Entry), maxEntry))
-	case !a.node.take(msg, len(msg.Entry)):
-		msg.Refuse(messages.ErrOverloaded)
-	}
-}
-
-func (a *raftActor) barrier(msg *messages.Barrier) {
-	if !a.node.take(msg, 0) {
-		msg.Refuse(messages.ErrOverloaded)
-	}
-}
-
-func (a *raftActor) confirm(msg *messages.ConfirmLeader) {
-	if !a.standing.leads() {
-		msg.Refuse(messages.ErrNotLeader)
-		return
-	}
-	if index, ok := a.cfg.Status.Load().LoneReadIndex(); ok {
-		msg.Answer(index)
-		return
-	}
-	if !a.confirms.add(msg) {
-		msg.Refuse(messages.ErrOverloaded)
-		return
-	}
-	a.maybeConfirm()
-}
-
-// maybeConfirm starts rounds for those who wait, one at a time. Not before the
-// leader is ready: what earlier leaders have acknowledged may not be applied here.
-func (a *raftActor) maybeConfirm() {
-	for a.ready && a.confirms.due() {
-		// The index comes first: whatever is acknowledged by now is to be seen.
-		a.ask(a.confirms.begin(a.node.readIndex(), a.node.peers(), a.cfg.NodeID))
-	}
-}
-
-func (a *raftActor) ask(voters []messages.RaftServer) {
-	for _, v := range voters {
-		a.node.askVoter(a.reign, v, a.standing.term)
-	}
-}
-
-// heard takes in what a voter said. One that knows of a later term says no; raft
-// will hear of it, too.
-func (a *raftActor) heard(msg *heard) {
-	switch {
-	case msg.term != a.standing.term || !a.standing.leads():
-	case !msg.leads:
-		a.confirms.refuse(messages.ErrNotLeader)
-	default:
-		a.ask(a.confirms.heard(msg.id))
-		a.maybeConfirm()
-	}
-}
-
-func (a *raftActor) leaderReady(msg *messages.LeaderReady) {
-	if !a.standing.leads() || msg.Term != a.standing.term || a.ready {
-		return
-	}
-	a.ready = true
-	a.publish()
-	a.maybeConfirm()
-}
-
-const (
-	// probeEvery is how often a server whose log cannot be written looks whether it
-	// can again, and probeSize how many bytes it then writes.
-	probeEvery = time.Second
-	probeSize  = 1 << 20
-)
-
-// logTrouble says, once, that the log cannot be written, or that it can again.
-func (a *raftActor) logTrouble(err error) {
-	if err == nil {
-		a.failing = nil
-		a.log.Info("the raft log can be written again, writes are taken on")
-		a.node.setTiming(timingFor(a.cfg.RaftMultiplier))
-		return
-	}
-	a.failing = fmt.Errorf("%w: %w", messages.ErrLogUnwritable, err)
-	a.log.Error("the raft log cannot be written: writes are refused and reads go on until it can; make room on its disk, or mend it",
-		zap.String("path", filepath.Join(a.node.dir, "wal")), zap.Error(err))
-	a.node.setTiming(passive)
-	a.nextProbe = a.after(probeEvery, &probe{})
-}
-
-func (a *raftActor) probed(err error) {
-	if err != nil && a.failing != nil {
-		a.nextProbe = a.after(probeEvery, &probe{})
-	}
 }
 
 // machineFailed ends the agent: the state machine has left out an entry.
