@@ -2,7 +2,7 @@
 // stops them in order. It is the only package that knows them all.
 //
 // The tree of a server, in start order (a client agent goes without catalog,
-// serverrpc, gossip-wan, raft and leader, and has a replica of the catalog before
+// serverrpc, gossip-wan, raft, leader and autopilot, and has a replica of the catalog before
 // dns); stopping goes from the bottom up, after the leave plan
 // (plan.go). TestDoc keeps the picture true.
 //
@@ -14,6 +14,7 @@
 //	gossip-lan  the agents of this datacenter
 //	raft        the log that the servers agree on; a failure ends the agent
 //	leader      what only the leader does
+//	autopilot   who is in the raft peer set, and how the servers are
 //	local       what is registered at this agent
 //	dns         port 8600
 //	http        port 8500

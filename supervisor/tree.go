@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/autopilot"
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/dns"
@@ -59,6 +60,8 @@ type plot struct {
 	routes   messages.Published[messages.Routes]
 	raft     messages.Published[messages.RaftStatus]
 	local    messages.Published[messages.LocalView]
+
+	autopilot messages.Published[wire.AutopilotState]
 }
 
 func plant(cfg Config, sys *actor.ActorSystem) *plot {
@@ -69,6 +72,7 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		View:             p.fsm.View,
 		Status:           &p.raft,
 		Raft:             p.at(raft.Name),
+		Autopilot:        &p.autopilot,
 		Routes:           &p.routes,
 		Call:             p.pool.Call,
 		Failed:           p.at(router.Name),
@@ -99,7 +103,7 @@ func (p *plot) at(name string) ask.Address {
 // has says whether the tree of this agent has the actor.
 func (p *plot) has(name string) bool {
 	switch name {
-	case catalog.Name, serverrpc.Name, raft.Name, leader.Name:
+	case catalog.Name, serverrpc.Name, raft.Name, leader.Name, autopilot.Name:
 		return p.cfg.Server
 	case replica.Name:
 		return !p.cfg.Server
@@ -124,6 +128,7 @@ func (p *plot) tree() []child {
 		{name: lanName, policy: alone, produce: p.gossip(messages.LAN)},
 		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
 		{name: leader.Name, policy: alone, produce: p.leader()},
+		{name: autopilot.Name, policy: alone, produce: p.autopilotActor()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
 		{name: replica.Name, policy: alone, produce: p.replica()},
 		{name: dns.Name, policy: alone, produce: p.dns(), reconfigure: true},

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/autopilot"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/actors/gossip"
@@ -69,6 +70,7 @@ func (p *plot) raftNode() actor.Producer {
 		Pool:              &p.lan,
 		Leader:            p.at(leader.Name),
 		Local:             p.at(local.Name),
+		Watchers:          []ask.Address{p.at(autopilot.Name)},
 		AskPeers:          p.pool.AskPeers,
 		RemoveSelf:        p.removeSelf,
 	})
@@ -81,6 +83,45 @@ func (p *plot) removeSelf(ctx context.Context) error {
 		return messages.ErrNoLeader
 	}
 	return p.pool.RemovePeer(ctx, s.LeaderAddr, p.cfg.Node.ID)
+}
+
+func (p *plot) autopilotActor() actor.Producer {
+	return autopilot.New(autopilot.Config{
+		Logger:     p.cfg.Logger,
+		NodeID:     p.cfg.Node.ID,
+		Datacenter: p.cfg.Node.Datacenter,
+		Raft:       p.at(raft.Name),
+		Status:     &p.raft,
+		LAN:        &p.lan,
+		Expect:     p.cfg.Raft.BootstrapExpect,
+		Settings: func() *wire.AutopilotConfig {
+			_, config := p.fsm.View().AutopilotConfig(nil)
+			return config
+		},
+		Stats:    p.raftStats,
+		NodeMeta: p.nodeMeta,
+		State:    &p.autopilot,
+	})
+}
+
+// raftStats asks another server how far it is.
+func (p *plot) raftStats(ctx context.Context, s messages.Server) (lastTerm, lastIndex uint64, lastContact time.Duration, err error) {
+	stats, err := p.pool.RaftStats(ctx, s.Addr.String())
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	contact := time.Duration(-1) // never
+	if d, err := time.ParseDuration(stats.LastContact); err == nil {
+		contact = d
+	}
+	return stats.LastTerm, stats.LastIndex, contact, nil
+}
+
+func (p *plot) nodeMeta(id string) map[string]string {
+	if _, node := p.fsm.View().NodeByID(nil, id); node != nil {
+		return node.Meta
+	}
+	return nil
 }
 
 func (p *plot) serverRPC() actor.Producer {
@@ -147,7 +188,7 @@ func (p *plot) gossip(pool messages.Pool) actor.Producer {
 func (p *plot) subscribers() []ask.Address {
 	all := []ask.Address{p.at(router.Name)}
 	if p.cfg.Server {
-		all = append(all, p.at(raft.Name), p.at(leader.Name))
+		all = append(all, p.at(raft.Name), p.at(leader.Name), p.at(autopilot.Name))
 	}
 	return all
 }
