@@ -71,7 +71,8 @@ type DeregisterService struct {
 	ID string
 }
 
-// RegisterCheck registers a check of the node, or of a service of this agent.
+// RegisterCheck registers a check of the node, or of a service of this agent. One
+// that is there under the same ID keeps its status and output.
 //
 // From:  http, supervisor
 // To:    local
@@ -93,6 +94,19 @@ type DeregisterCheck struct {
 	ID string
 }
 
+// ReplaceDefinitions puts the definitions of configuration files in the place of
+// those before, all in one step: what is defined before and after keeps the results
+// of its checks, and what is not any more goes.
+//
+// From:  supervisor
+// To:    local
+// Reply: Unit, once LocalView has them; an error means that nothing has changed
+type ReplaceDefinitions struct {
+	Asked[Unit]
+	Services []*RegisterService
+	Checks   []*RegisterCheck
+}
+
 // ReportCheck is what a service says of itself: the result of a check that has a
 // TTL, which begins anew with it.
 //
@@ -106,7 +120,8 @@ type ReportCheck struct {
 	Output string
 }
 
-// SetCheckStatus is the result of a check.
+// SetCheckStatus is the result of a check. One without a status leaves the result
+// that there is and moves Expires alone.
 //
 // From:  health
 // To:    local

@@ -14,6 +14,7 @@ import (
 // applied, and the asker hears of it.
 type change struct {
 	records func() ([]record, error)
+	apply   func(actor.Context, []record)
 	settle  func(messages.Unit, error)
 }
 
@@ -49,8 +50,26 @@ func (a *localActor) leaving(msg messages.Refuser) bool {
 }
 
 func (a *localActor) change(ctx actor.Context, settle func(messages.Unit, error), records func() ([]record, error)) {
-	a.queue = append(a.queue, &change{records, settle})
+	a.queue = append(a.queue, &change{records, a.registered, settle})
 	a.next(ctx)
+}
+
+// registered applies what was registered or taken away.
+func (a *localActor) registered(ctx actor.Context, records []record) {
+	checksChanged := a.state.apply(records)
+	a.publish()
+	if checksChanged {
+		a.cfg.Health.Tell(&messages.ChecksChanged{})
+	}
+	a.sync(ctx)
+}
+
+// replaceDefinitions puts those of configuration files in the place of those before.
+func (a *localActor) replaceDefinitions(ctx actor.Context, msg *messages.ReplaceDefinitions) {
+	if a.leaving(msg) {
+		return
+	}
+	a.change(ctx, msg.Settle, func() ([]record, error) { return a.state.replaceDefinitions(msg) })
 }
 
 // next has a goroutine keep the records of the next change, unless one is at it.
@@ -73,36 +92,53 @@ func (a *localActor) saved(ctx actor.Context, msg *saved) {
 	c := a.saving
 	a.saving = nil
 	if msg.err == nil {
-		checksChanged := a.state.apply(msg.records)
-		a.publish()
-		if checksChanged {
-			a.cfg.Health.Tell(&messages.ChecksChanged{})
-		}
+		c.apply(ctx, msg.records)
 	}
 	c.settle(messages.Unit{}, msg.err)
-	if msg.err == nil {
-		a.sync(ctx)
-	}
 	a.next(ctx)
 }
 
-// setCheckStatus is not kept on disk: after a restart of the agent a check runs
-// again.
+// setCheckStatus takes in the result of a check. One that has a deadline is kept on
+// disk, so that it waits for its turn; after a restart of the agent the others are
+// found out again.
 func (a *localActor) setCheckStatus(ctx actor.Context, msg *messages.SetCheckStatus) {
-	output := msg.Output
 	if a.cfg.DiscardCheckOutput {
-		output = ""
+		msg.Output = ""
 	}
+	if msg.Expires.IsZero() {
+		msg.Settle(messages.Unit{}, a.take(ctx, msg.ID, lastResult{status: msg.Status, output: msg.Output}))
+		return
+	}
+	a.queue = append(a.queue, &change{
+		records: func() ([]record, error) { return a.state.resultRecord(msg) },
+		apply: func(ctx actor.Context, records []record) {
+			// It was found to be in order when its turn began.
+			_ = a.take(ctx, msg.ID, *records[0].result)
+		},
+		settle: msg.Settle,
+	})
+	a.next(ctx)
+}
+
+// take makes a result that of the check.
+func (a *localActor) take(ctx actor.Context, id string, r lastResult) error {
+	before := a.state.checks[id]
 	at, hold := time.Now(), holdOutput(a.cfg.CheckUpdateInterval, rand.Float64())
-	soon, err := a.state.setCheck(msg.ID, msg.Status, output, at, hold)
-	if soon != never {
+	soon, err := a.state.setCheck(id, r.status, r.output, at, hold)
+	if err != nil {
+		return err
+	}
+	if a.state.expiring(id, r.expires) || soon != never {
 		a.publish()
 	}
-	msg.Settle(messages.Unit{}, err)
+	if before.def.Status != r.status {
+		a.cfg.Health.Tell(&messages.CheckStatusChanged{ID: id})
+	}
 	switch soon {
 	case now:
 		a.sync(ctx)
 	case later:
 		a.armBy(ctx, at.Add(hold))
 	}
+	return nil
 }

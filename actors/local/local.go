@@ -16,7 +16,9 @@
 // below DIR/services or DIR/checks, and a request is answered once its file is on
 // disk. Those of configuration files are not kept twice, and win over what was
 // registered under the same ID. The results of checks survive a restart of the
-// actor; after one of the agent what was registered is critical until it has run.
+// actor. Those that have a deadline, because a service reports them, are kept below
+// DIR/checks/state and survive one of the agent too, until the deadline and not
+// longer; the other checks are critical then until they have run.
 //
 // Once the node is withdrawn, nothing is written any more, whatever restarts.
 //
@@ -51,6 +53,13 @@ type Config struct {
 	// Services and Checks are the definitions of configuration files.
 	Services []*messages.RegisterService
 	Checks   []*messages.RegisterCheck
+
+	// EnableScriptChecks lets checks that run programs be registered over HTTP,
+	// EnableLocalScriptChecks in configuration files.
+	EnableScriptChecks, EnableLocalScriptChecks bool
+	// SidecarMinPort and SidecarMaxPort are the range that proxies get their ports
+	// from. 0: they have to bring one.
+	SidecarMinPort, SidecarMaxPort int
 
 	DataDir string // where registrations are kept; empty: in memory only
 
@@ -89,7 +98,10 @@ func produce(cfg Config, l *lasting) actor.Producer {
 	return func() actor.Actor {
 		return &localActor{
 			cfg: cfg, log: cfg.Logger.Named("agent"),
-			lasting: l, state: newState(l.node, cfg.Server),
+			lasting: l, state: newState(l.node, cfg.Server, allowed{
+				scripts: cfg.EnableScriptChecks, localScripts: cfg.EnableLocalScriptChecks,
+				ports: ports{cfg.SidecarMinPort, cfg.SidecarMaxPort},
+			}),
 		}
 	}
 }
@@ -99,6 +111,8 @@ type lasting struct {
 	shelf *shelf
 	pen   *pen
 	node  *wire.Node // as configured last
+
+	changed chan struct{} // is closed when there is a newer view
 }
 
 // localActor is the shell around state. All fields belong to the mailbox.
@@ -198,6 +212,8 @@ func (a *localActor) handle(ctx actor.Context, msg any) {
 		a.registerCheck(ctx, msg)
 	case *messages.DeregisterCheck:
 		a.deregisterCheck(ctx, msg)
+	case *messages.ReplaceDefinitions:
+		a.replaceDefinitions(ctx, msg)
 	case *messages.SetCheckStatus:
 		a.setCheckStatus(ctx, msg)
 	case *messages.NewLeader:
@@ -236,6 +252,7 @@ func (a *localActor) loaded(ctx actor.Context, msg *loaded) {
 		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
 		return
 	}
+	a.state.resume(msg.records, time.Now())
 	a.state.recall(a.cfg.View.Load())
 	a.publish()
 	a.ready = true
@@ -267,7 +284,16 @@ func (a *localActor) release() {
 }
 
 // publish comes before every answer: who registers reads what it registered.
-func (a *localActor) publish() { a.cfg.View.Publish(a.state.view()) }
+func (a *localActor) publish() {
+	next, before := make(chan struct{}), a.lasting.changed
+	v := a.state.view()
+	v.Changed = next
+	a.cfg.View.Publish(v)
+	a.lasting.changed = next
+	if before != nil {
+		close(before)
+	}
+}
 
 // teller returns how a goroutine or a timer speaks to this instance.
 func (a *localActor) teller(ctx actor.Context) func(msg any) {

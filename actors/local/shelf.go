@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
@@ -26,8 +27,9 @@ const maxFile = 1 << 20
 // next instance of the actor finds them, those of configuration files and of an
 // agent without a data directory too. Its methods block.
 //
-// A file is DIR/services/HASH or DIR/checks/HASH and holds what Consul's does, so
-// that either agent finds what the other has kept.
+// A file is DIR/services/HASH, DIR/checks/HASH or, of the result of a check that has
+// a TTL, DIR/checks/state/HASH, and holds what Consul's does, so that either agent
+// finds what the other has kept.
 type shelf struct {
 	dir    string   // empty: nothing is kept on disk
 	config []record // what configuration files say
@@ -56,6 +58,13 @@ type (
 		Token   string
 		Source  string
 	}
+	keptResult struct {
+		CheckID string
+		Status  string
+		Output  string
+		Expires int64     // in seconds since 1970, as Consul has it
+		Until   time.Time // the same, exactly
+	}
 )
 
 // sourceRemote is what Consul calls a registration that came by its API.
@@ -81,7 +90,7 @@ func (s *shelf) load(ctx context.Context) (all []record, problems []error, err e
 
 func (s *shelf) read() (problems []error, err error) {
 	var kept []record
-	for _, k := range []kind{aService, aCheck} {
+	for _, k := range []kind{aService, aCheck, aResult} {
 		records, damaged, err := s.readFolder(k)
 		problems = append(problems, damaged...)
 		if err != nil {
@@ -96,6 +105,12 @@ func (s *shelf) read() (problems []error, err error) {
 		}
 	}
 	for _, r := range now.orphans {
+		if r.kind == aResult {
+			if err := remove(s.path(r.thing)); err != nil {
+				problems = append(problems, err)
+			}
+			continue
+		}
 		problems = append(problems, setAside(s.path(r.thing),
 			fmt.Errorf("%s is of service '%s', which is not registered", r.thing, r.check.ServiceID)))
 	}
@@ -124,6 +139,7 @@ func (s *shelf) put(ctx context.Context, records []record) error {
 	for _, r := range records {
 		if r.gone() {
 			delete(s.all, r.thing)
+			delete(s.all, thing{aResult, r.id}) // of the check, if it is one
 		} else {
 			s.all[r.thing] = r
 		}
@@ -143,7 +159,9 @@ func (s *shelf) write(records []record) error {
 	folders := map[string]bool{}
 	for _, r := range records {
 		path := s.path(r.thing)
-		folders[filepath.Dir(path)] = true
+		if r.kind != aResult {
+			folders[filepath.Dir(path)] = true
+		}
 		if r.gone() || r.fromConfig {
 			continue
 		}
@@ -162,6 +180,11 @@ func (s *shelf) write(records []record) error {
 		if r.gone() || r.fromConfig {
 			if err := remove(s.path(r.thing)); err != nil {
 				return fmt.Errorf("%s stays registered: %w", r.thing, err)
+			}
+		}
+		if r.gone() && r.kind == aCheck {
+			if err := remove(s.path(thing{aResult, r.id})); err != nil {
+				return err
 			}
 		}
 	}
@@ -193,7 +216,10 @@ func stageFile(path string, r record) (tmp string, err error) {
 		return "", err
 	}
 	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if r.kind != aResult { // one that does not outlive the machine is critical, and there is soon another
+		err = errors.Join(err, f.Sync())
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
 		os.Remove(f.Name())
 		return "", err
 	}
@@ -211,10 +237,16 @@ func makeFolder(path string) error {
 }
 
 func encode(r record) ([]byte, error) {
-	if r.service != nil {
+	switch {
+	case r.result != nil:
+		// The second that it ends in counts: it ends no earlier than it was told to.
+		seconds := r.result.expires.Add(time.Second - 1).Unix()
+		return json.Marshal(keptResult{r.id, r.result.status, r.result.output, seconds, r.result.expires.Round(0)})
+	case r.service != nil:
 		return json.Marshal(keptService{r.token, r.service, sourceRemote, r.service.LocallyRegisteredAsSidecar})
+	default:
+		return json.Marshal(keptCheck{r.check, r.run, r.token, sourceRemote})
 	}
-	return json.Marshal(keptCheck{r.check, r.run, r.token, sourceRemote})
 }
 
 // decode reads a record. The status of a check is as of long ago: until it has run
@@ -223,7 +255,10 @@ func decode(k kind, text []byte) (record, error) {
 	if len(text) > maxFile {
 		return record{}, fmt.Errorf("it has more than %d bytes", maxFile)
 	}
-	if k == aService {
+	switch k {
+	case aResult:
+		return decodeResult(text)
+	case aService:
 		var kept keptService
 		if err := json.Unmarshal(text, &kept); err != nil {
 			return record{}, err
@@ -233,16 +268,38 @@ func decode(k kind, text []byte) (record, error) {
 		}
 		kept.Service.LocallyRegisteredAsSidecar = kept.LocallyRegisteredAsSidecar
 		return record{thing: thing{k, kept.Service.ID}, service: kept.Service, token: kept.Token}, nil
+	default:
+		var kept keptCheck
+		if err := json.Unmarshal(text, &kept); err != nil {
+			return record{}, err
+		}
+		if kept.Check == nil || kept.Check.CheckID == "" {
+			return record{}, errors.New("it lacks an ID")
+		}
+		kept.Check.Status, kept.Check.Output = wire.HealthCritical, ""
+		return record{thing: thing{k, kept.Check.CheckID}, check: kept.Check, run: kept.ChkType, token: kept.Token}, nil
 	}
-	var kept keptCheck
+}
+
+func decodeResult(text []byte) (record, error) {
+	var kept keptResult
 	if err := json.Unmarshal(text, &kept); err != nil {
 		return record{}, err
 	}
-	if kept.Check == nil || kept.Check.CheckID == "" {
+	switch {
+	case kept.CheckID == "":
 		return record{}, errors.New("it lacks an ID")
+	case !wire.ValidStatus(kept.Status):
+		return record{}, fmt.Errorf("it has the status %q", kept.Status)
 	}
-	kept.Check.Status, kept.Check.Output = wire.HealthCritical, ""
-	return record{thing: thing{k, kept.Check.CheckID}, check: kept.Check, run: kept.ChkType, token: kept.Token}, nil
+	expires := kept.Until
+	if expires.IsZero() { // Consul has written it
+		expires = time.Unix(kept.Expires, 0)
+	}
+	return record{
+		thing:  thing{aResult, kept.CheckID},
+		result: &lastResult{status: kept.Status, output: kept.Output, expires: expires},
+	}, nil
 }
 
 // path names a file after the hash of the ID, which may have any character.
@@ -251,7 +308,12 @@ func (s *shelf) path(t thing) string {
 	return filepath.Join(s.folder(t.kind), hex.EncodeToString(sum[:]))
 }
 
-func (s *shelf) folder(k kind) string { return filepath.Join(s.dir, string(k)+"s") }
+func (s *shelf) folder(k kind) string {
+	if k == aResult {
+		return filepath.Join(s.dir, "checks", "state")
+	}
+	return filepath.Join(s.dir, string(k)+"s")
+}
 
 // The ends of names that are not those of registrations.
 const (

@@ -248,7 +248,8 @@ func TestFilesOfConsul(t *testing.T) {
 	for path, text := range map[string]string{
 		"services/2567a5ec9705eb7ac2c984033e06189d": `{"Token":"t","Service":{"ID":"web1","Service":"web","Tags":["a"],"Address":"","TaggedAddresses":null,"Meta":{"x":"y"},"Port":8000,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"Mode":"","MeshGateway":{},"Expose":{}},"Connect":{},"PeerName":"","CreateIndex":0,"ModifyIndex":0},"Source":"remote","LocallyRegisteredAsSidecar":true}`,
 		"checks/8ba0b7c1d6ee1bc0ef6c85eb3a1f2c3d":   `{"Check":{"Node":"old","CheckID":"service:web1","Name":"Service 'web' check","Status":"passing","ServiceID":"web1","ServiceName":"web","Type":"ttl","Interval":"0s","Timeout":"0s","Definition":{}},"ChkType":{"CheckID":"","Name":"","TTL":10000000000,"Interval":"0s"},"Token":"t","Source":"remote"}`,
-		"checks/state/8ba0":                         `{}`,
+		"checks/state/8ba0":                         `{"CheckID":"service:web1","Status":"passing","Output":"ok","Expires":4102444800}`,
+		"checks/state/9cb1":                         `{"CheckID":"gone","Status":"passing","Output":"ok","Expires":4102444800}`,
 		"services/configs/1":                        `{}`,
 	} {
 		path = filepath.Join(dir, path)
@@ -260,11 +261,14 @@ func TestFilesOfConsul(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, all, problems := opened(t, dir)
-	if got := names(all); !slices.Equal(got, []string{"service 'web1'", "check 'service:web1'"}) || len(problems) != 0 {
+	if got := names(all); !slices.Equal(got, []string{"service 'web1'", "check 'service:web1'", "result 'service:web1'"}) || len(problems) != 0 {
 		t.Fatalf("found %q, problems %v", got, problems)
 	}
 	if all[0].token != "t" || !all[0].service.LocallyRegisteredAsSidecar || all[1].run.TTL.Seconds() != 10 {
 		t.Errorf("found %+v %+v", all[0], all[1])
+	}
+	if r := all[2].result; r.status != "passing" || r.output != "ok" || r.expires.Unix() != 4102444800 {
+		t.Errorf("found %+v", r)
 	}
 	keep(t, s, goneRecord(aService, "web1"), goneRecord(aCheck, "service:web1"))
 	if _, all, _ := opened(t, dir); len(all) != 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/definition"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -19,6 +20,7 @@ import (
 type state struct {
 	node     *wire.Node
 	server   bool // its service "consul" and its health are the leader's to write
+	allows   allowed
 	services map[string]*service
 	checks   map[string]*check
 
@@ -29,10 +31,17 @@ type state struct {
 	shown messages.LocalView // the newest view; a map is nil when it has to be made anew
 }
 
+// allowed is what may be registered here.
+type allowed struct {
+	scripts, localScripts bool // checks that run programs: over HTTP, in configuration files
+	ports                 ports
+}
+
 // service is a service that is registered here. It is replaced, never changed.
 type service struct {
-	def   *wire.NodeService
-	token string
+	def        *wire.NodeService
+	token      string
+	fromConfig bool
 	// fresh marks a service that was registered anew and has not reached the catalog
 	// yet: its tags count, although others may override them.
 	fresh bool
@@ -40,25 +49,37 @@ type service struct {
 
 // check is a check that is registered here. It is replaced, never changed.
 type check struct {
-	def   *wire.HealthCheck
-	run   *wire.CheckType
-	token string
+	def        *wire.HealthCheck
+	run        *wire.CheckType
+	token      string
+	fromConfig bool
+	// expires is until when the result counts; zero: until the next.
+	expires time.Time
 	// outputDue is until when the catalog may have an older output; zero when it has
 	// this one, or must have it at once.
 	outputDue time.Time
 }
 
-func newState(node *wire.Node, server bool) *state {
+func newState(node *wire.Node, server bool, allows allowed) *state {
 	return &state{
-		node: node, server: server,
+		node: node, server: server, allows: allows,
 		services: map[string]*service{}, checks: map[string]*check{},
 		departed: map[thing]string{},
 	}
 }
 
-// registerService returns the records of a service and its checks, or why it
-// cannot be registered.
+// registerService returns the records of a service, its checks and its sidecar, or
+// why it cannot be registered.
 func (s *state) registerService(r *messages.RegisterService) ([]record, error) {
+	all, err := s.registerOne(r)
+	if err != nil || r.Sidecar == nil {
+		return all, err
+	}
+	side, err := s.registerSidecar(r.Sidecar)
+	return append(all, side...), err
+}
+
+func (s *state) registerOne(r *messages.RegisterService) ([]record, error) {
 	def, err := normalService(r.Service)
 	if err != nil {
 		return nil, err
@@ -74,12 +95,9 @@ func (s *state) registerService(r *messages.RegisterService) ([]record, error) {
 	}}
 	named := map[string]bool{}
 	for _, c := range r.Checks {
-		one, err := s.checkRecord(c, def)
+		one, err := s.checkRecord(c, def, r.FromConfig)
 		if err != nil {
 			return nil, err
-		}
-		if had := s.checks[one.id]; had != nil {
-			one.check.Status, one.check.Output = had.def.Status, had.def.Output
 		}
 		one.token, one.fromConfig = r.Token, r.FromConfig
 		named[one.id] = true
@@ -96,16 +114,26 @@ func (s *state) registerService(r *messages.RegisterService) ([]record, error) {
 	return all, nil
 }
 
-// deregisterService returns the records of a service and its checks being gone.
+// deregisterService returns the records of a service, its checks and its sidecar
+// being gone.
 func (s *state) deregisterService(id string) ([]record, error) {
 	if s.services[id] == nil {
 		return nil, fmt.Errorf("%w %q. Ensure that the service ID is passed, not the service name.", messages.ErrUnknownService, id) //nolint:staticcheck,revive // Consul's text
 	}
+	all := s.withoutService(id)
+	side := definition.SidecarID(id)
+	if svc := s.services[side]; svc != nil && svc.def.LocallyRegisteredAsSidecar {
+		all = append(all, s.withoutService(side)...)
+	}
+	return all, nil
+}
+
+func (s *state) withoutService(id string) []record {
 	all := []record{{thing: thing{aService, id}}}
 	for _, c := range s.checksOf(id) {
 		all = append(all, record{thing: thing{aCheck, c.def.CheckID}})
 	}
-	return all, nil
+	return all
 }
 
 // registerCheck returns the record of a check, or why it cannot be registered.
@@ -118,7 +146,7 @@ func (s *state) registerCheck(r *messages.RegisterCheck) ([]record, error) {
 		}
 		def = svc.def
 	}
-	one, err := s.checkRecord(r.CheckDefinition, def)
+	one, err := s.checkRecord(r.CheckDefinition, def, r.FromConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -134,10 +162,22 @@ func (s *state) deregisterCheck(id string) ([]record, error) {
 	return []record{{thing: thing{aCheck, id}}}, nil
 }
 
-func (s *state) checkRecord(c messages.CheckDefinition, of *wire.NodeService) (record, error) {
+// checkRecord returns the record of a check of the node or, unless of is nil, of a
+// service. One that is registered again keeps its result.
+func (s *state) checkRecord(c messages.CheckDefinition, of *wire.NodeService, fromConfig bool) (record, error) {
 	def, err := normalCheck(c.Check, s.node.Node, of)
 	if err != nil {
 		return record{}, err
+	}
+	switch {
+	case !c.Run.RunsProgram():
+	case fromConfig && !s.allows.localScripts:
+		return record{}, messages.ErrLocalScriptsDisabled
+	case !fromConfig && !s.allows.scripts:
+		return record{}, messages.ErrScriptsDisabled
+	}
+	if had := s.checks[def.CheckID]; had != nil && had.def.ServiceID == def.ServiceID {
+		def.Status, def.Output = had.def.Status, had.def.Output
 	}
 	if other, ok := confused(s.checks, def.CheckID); ok {
 		return record{}, fmt.Errorf("check %q is registered here, and the catalog does not tell %q from it; deregister it first", other, def.CheckID)
@@ -171,23 +211,28 @@ func (s *state) applyService(r record) {
 	}
 	delete(s.departed, r.thing)
 	s.services[r.id] = &service{
-		def: r.service, token: r.token,
+		def: r.service, token: r.token, fromConfig: r.fromConfig,
 		fresh: had == nil || had.fresh || !sameService(had.def, r.service),
 	}
 	s.rebind(r.id)
 }
 
 func (s *state) applyCheck(r record) {
-	s.shown.Checks, s.shown.Runs = nil, nil
+	s.shown.Checks, s.shown.Runs, s.shown.Expires = nil, nil, nil
+	had := s.checks[r.id]
 	if r.gone() {
-		if had := s.checks[r.id]; had != nil {
+		if had != nil {
 			s.departed[r.thing] = had.token
 		}
 		delete(s.checks, r.id)
 		return
 	}
 	delete(s.departed, r.thing)
-	s.checks[r.id] = &check{def: r.check, run: r.run, token: r.token}
+	next := &check{def: r.check, run: r.run, token: r.token, fromConfig: r.fromConfig}
+	if had != nil && had.def.ServiceID == r.check.ServiceID {
+		next.expires = had.expires
+	}
+	s.checks[r.id] = next
 }
 
 // rebind has the checks of a service say what the service says, as the catalog
@@ -209,12 +254,12 @@ func (s *state) rebind(serviceID string) {
 // restore applies what was kept and what configuration files say. It returns why
 // some of it is left out.
 func (s *state) restore(records []record) (problems []error) {
-	for _, r := range records {
+	for _, r := range sidecarsLast(records) {
 		var usable []record
 		var err error
 		switch r.kind {
 		case aService:
-			usable, err = s.registerService(&messages.RegisterService{Service: r.service, Token: r.token, FromConfig: r.fromConfig})
+			usable, err = s.restoreService(r)
 		case aCheck:
 			usable, err = s.registerCheck(&messages.RegisterCheck{
 				CheckDefinition: messages.CheckDefinition{Check: r.check, Run: r.run}, Token: r.token, FromConfig: r.fromConfig,
@@ -242,10 +287,12 @@ func (s *state) recall(before *messages.LocalView) {
 	}
 	for id, had := range before.Checks {
 		if c := s.checks[id]; c != nil && c.def.ServiceID == had.ServiceID {
-			s.checks[id] = c.with(had.Status, had.Output)
+			next := c.with(had.Status, had.Output)
+			next.expires = before.Expires[id]
+			s.checks[id] = next
 		}
 	}
-	s.shown.Checks = nil
+	s.shown.Checks, s.shown.Expires = nil, nil
 }
 
 // How soon the catalog has to hear of the result of a check.
@@ -266,7 +313,7 @@ func (s *state) setCheck(id, status, output string, at time.Time, hold time.Dura
 	case c == nil:
 		return never, unknownCheck(id)
 	case !wire.ValidStatus(status):
-		return never, fmt.Errorf("check %q cannot have the status %q: it is passing, warning or critical", id, status)
+		return never, invalidStatus(id, status)
 	case c.def.Status == status && c.def.Output == output:
 		return never, nil
 	}
@@ -287,7 +334,9 @@ func (s *state) setCheck(id, status, output string, at time.Time, hold time.Dura
 func (c *check) with(status, output string) *check {
 	def := *c.def
 	def.Status, def.Output = status, output
-	return &check{def: &def, run: c.run, token: c.token}
+	next := *c
+	next.def, next.outputDue = &def, time.Time{}
+	return &next
 }
 
 // view returns what is registered, for everybody to read. What has not changed is
@@ -310,6 +359,14 @@ func (s *state) view() *messages.LocalView {
 		for id, c := range s.checks {
 			if c.run != nil {
 				s.shown.Runs[id] = c.run
+			}
+		}
+	}
+	if s.shown.Expires == nil {
+		s.shown.Expires = map[string]time.Time{}
+		for id, c := range s.checks {
+			if !c.expires.IsZero() {
+				s.shown.Expires[id] = c.expires
 			}
 		}
 	}

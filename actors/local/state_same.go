@@ -80,7 +80,7 @@ func normalCheck(c *wire.HealthCheck, node string, of *wire.NodeService) (*wire.
 	case def.CheckID == wire.SerfCheckID:
 		return nil, errSerfCheck
 	case !wire.ValidStatus(def.Status):
-		return nil, fmt.Errorf("check %q cannot have the status %q: it is passing, warning or critical", def.CheckID, def.Status)
+		return nil, invalidStatus(def.CheckID, def.Status)
 	}
 	return &def, nil
 }
