@@ -27,7 +27,7 @@ func (a *raftActor) logTrouble(err error) {
 	}
 	a.failing = fmt.Errorf("%w: %w", messages.ErrLogUnwritable, err)
 	a.log.Error("the raft log cannot be written: writes are refused and reads go on until it can; make room on its disk, or mend it",
-		zap.String("path", filepath.Join(a.node.dir, "wal")), zap.Error(err))
+		zap.String("path", filepath.Join(a.node.dir, "wal")), zap.Int("new_file_mib", a.cfg.SegmentSize>>20), zap.Error(err))
 	a.node.setTiming(passive)
 	a.nextProbe = a.after(probeEvery, &probe{})
 }
