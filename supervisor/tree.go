@@ -11,6 +11,7 @@ import (
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/dns"
+	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/leader"
@@ -41,7 +42,7 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 	p := plant(cfg, sys)
 	a, err := begin(ctx, sys, p.tree(), options{
 		log:    cfg.Logger.Named("agent"),
-		reload: cfg.Reload,
+		reload: p.reload(),
 		trace:  cfg.Trace,
 		ended:  p.clear,
 	})
@@ -130,6 +131,7 @@ func (p *plot) tree() []child {
 		{name: leader.Name, policy: alone, produce: p.leader()},
 		{name: autopilot.Name, policy: alone, produce: p.autopilotActor()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
+		{name: health.Name, policy: alone, produce: p.health()},
 		{name: replica.Name, policy: alone, produce: p.replica()},
 		{name: dns.Name, policy: alone, produce: p.dns(), reconfigure: true},
 		{name: http.Name, policy: alone, produce: p.http(), reconfigure: true},
@@ -160,6 +162,7 @@ func (p *plot) router() actor.Producer {
 		LAN:        &p.lan,
 		WAN:        p.wanView(),
 		Routes:     &p.routes,
+		WANPool:    p.at(wanName),
 	})
 }
 
@@ -176,23 +179,6 @@ func (p *plot) leader() actor.Producer {
 		Register:   p.register,
 		Deregister: p.deregister,
 		Initialize: p.initialize,
-	})
-}
-
-func (p *plot) localState() actor.Producer {
-	n := p.cfg.Node
-	return local.New(local.Config{
-		Logger: p.cfg.Logger,
-		Node: &wire.Node{
-			ID: n.ID, Node: n.Name, Address: n.Address, Datacenter: n.Datacenter,
-			TaggedAddresses: n.TaggedAddresses, Meta: n.Meta,
-		},
-		Server:     p.cfg.Server,
-		DataDir:    p.cfg.DataDir,
-		View:       &p.local,
-		Read:       p.readNode,
-		Register:   p.register,
-		Deregister: p.deregister,
 	})
 }
 

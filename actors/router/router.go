@@ -2,7 +2,7 @@
 // others.
 //
 //	gossip ──MembersChanged──▶ router ──Routes (published)──▶ invoke
-//	invoke ──ServerFailed────▶
+//	invoke ──ServerFailed────▶        ──JoinPool────────────▶ gossip (WAN)
 //
 // It owns the order in which servers are asked: one that could not be reached goes
 // to the end, and now and then the first does, so that the agents of a datacenter
@@ -19,11 +19,16 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
 )
 
 // Name is the name the actor is spawned under.
 const Name = "router"
+
+// floodInterval is how often the LAN and the WAN pool are compared. Consul has ten
+// seconds.
+const floodInterval = 5 * time.Second
 
 // rebalance is how often the first server of each datacenter changes. Consul's
 // clients do so every two minutes at the least.
@@ -36,6 +41,10 @@ type Config struct {
 	LAN        *messages.Published[messages.PoolView] // required
 	WAN        *messages.Published[messages.PoolView] // nil where there is no WAN pool
 	Routes     *messages.Published[messages.Routes]   // required: published here
+
+	// WANPool is asked to take in servers of this datacenter that are not in the WAN
+	// pool. Optional: nobody is.
+	WANPool ask.Address
 }
 
 // New returns the producer of a router actor.
@@ -51,12 +60,17 @@ type routerActor struct {
 	log   *zap.Logger
 	state *state
 	timer *time.Timer
+
+	floods *time.Timer
 }
 
 var _ actor.Actor = (*routerActor)(nil)
 
-// turn comes from the actor's own timer.
-type turn struct{}
+// What comes from the actor's own timers.
+type (
+	turn  struct{} // let another server be first
+	flood struct{} // take servers into the WAN pool
+)
 
 // Receive implements actor.Actor.
 func (a *routerActor) Receive(ctx actor.Context) {
@@ -65,6 +79,7 @@ func (a *routerActor) Receive(ctx actor.Context) {
 		a.look()
 		a.cfg.Routes.Publish(a.state.routes())
 		a.arm(ctx)
+		a.flood(ctx)
 		ctx.Request(ctx.Parent(), &messages.Ready{})
 	case *messages.MembersChanged:
 		a.look()
@@ -73,13 +88,17 @@ func (a *routerActor) Receive(ctx actor.Context) {
 			a.log.Debug("asking others before a server that failed", zap.String("address", msg.Address))
 			a.cfg.Routes.Publish(a.state.routes())
 		}
+	case *flood:
+		a.flood(ctx)
 	case *turn:
 		a.state.rotate()
 		a.cfg.Routes.Publish(a.state.routes())
 		a.arm(ctx)
 	case *actor.Stopping, *actor.Restarting:
-		if a.timer != nil {
-			a.timer.Stop()
+		for _, t := range []*time.Timer{a.timer, a.floods} {
+			if t != nil {
+				t.Stop()
+			}
 		}
 	case *actor.Stopped:
 	default:
@@ -96,6 +115,19 @@ func (a *routerActor) look() {
 	if a.state.update(a.cfg.LAN.Load(), wan, rand.N[int]) {
 		a.cfg.Routes.Publish(a.state.routes())
 	}
+}
+
+// flood has the WAN pool join the servers of this datacenter that it lacks, so that
+// joining one server over the WAN joins all.
+func (a *routerActor) flood(ctx actor.Context) {
+	if a.cfg.WAN == nil {
+		return
+	}
+	if addresses := absent(a.cfg.LAN.Load(), a.cfg.WAN.Load()); len(addresses) > 0 {
+		a.cfg.WANPool.Tell(&messages.JoinPool{Addresses: addresses})
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	a.floods = time.AfterFunc(floodInterval, func() { root.Send(self, &flood{}) })
 }
 
 func (a *routerActor) arm(ctx actor.Context) {

@@ -82,6 +82,32 @@ func TestDemoteAndRotate(t *testing.T) {
 	}
 }
 
+func TestAbsent(t *testing.T) {
+	lan, wan := pool("a.dc1", "b.dc1", "c.dc1"), pool("a.dc1", "b.dc1", "x.dc2")
+	for i := range lan.Members {
+		lan.Members[i].Name = lan.Members[i].Name[:1]
+		lan.Members[i].Tags["wan_join_port"] = "8302"
+	}
+	wan.Members[1].Status = messages.MemberFailed
+	tests := []struct {
+		name     string
+		lan, wan *messages.PoolView
+		want     []string
+	}{
+		{name: "new_and_failed_ones", lan: lan, wan: wan, want: []string{"b.dc1/127.0.0.2:8302", "c.dc1/127.0.0.3:8302"}},
+		{name: "all_there", lan: lan, wan: pool("a.dc1", "b.dc1", "c.dc1")},
+		{name: "no_wan", lan: lan},
+		{name: "no_wan_port", lan: pool("a.dc1"), wan: pool("x.dc2")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := absent(tt.lan, tt.wan); !slices.Equal(got, tt.want) {
+				t.Errorf("absent = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestRouter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lan messages.Published[messages.PoolView]

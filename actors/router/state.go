@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -97,6 +98,27 @@ func (s *state) routes() *messages.Routes {
 	return r
 }
 
+// absent returns where the servers of this datacenter listen for the WAN pool that
+// are not in it, so that they can be taken in: who joins one of them joins all.
+func absent(lan, wan *messages.PoolView) (addresses []string) {
+	if lan == nil || wan == nil {
+		return nil
+	}
+	for _, m := range lan.Members {
+		s, ok := m.Server()
+		port := m.Tags["wan_join_port"]
+		if !ok || port == "" || s.Status != messages.MemberAlive {
+			continue
+		}
+		name := s.Name + "." + s.Datacenter
+		if there, ok := wan.Member(name); ok && there.Status == messages.MemberAlive {
+			continue
+		}
+		addresses = append(addresses, name+"/"+hostPort(m.Addr, port))
+	}
+	return addresses
+}
+
 func key(s messages.Server) string { return strings.ToLower(s.Name) }
 
 func sorted(servers map[string]messages.Server) []messages.Server {
@@ -106,4 +128,11 @@ func sorted(servers map[string]messages.Server) []messages.Server {
 	}
 	slices.SortFunc(all, func(a, b messages.Server) int { return strings.Compare(a.Name, b.Name) })
 	return all
+}
+
+func hostPort(addr netip.Addr, port string) string {
+	if addr.Is6() {
+		return "[" + addr.String() + "]:" + port
+	}
+	return addr.String() + ":" + port
 }
