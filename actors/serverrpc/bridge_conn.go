@@ -44,7 +44,7 @@ func (s *server) serve(raw net.Conn) {
 			s.handToRaft(nc)
 		}
 	case frame.RPC:
-		s.newStream(ctx, nc).serve()
+		s.newStream(ctx, nc, nc).serve()
 	case frame.Multiplex, frame.MultiplexV2:
 		s.multiplexed(ctx, nc)
 	case frame.TLS, frame.TLSInsecure, frame.NativeTLS:
@@ -88,14 +88,11 @@ func (s *server) noteHandshake(nc net.Conn, err error) {
 
 // multiplexed serves the streams of a connection.
 func (s *server) multiplexed(ctx context.Context, nc net.Conn) {
-	session, err := yamux.Server(nc, frame.YamuxConfig(s.log))
-	if err != nil {
-		panic(err) // the configuration is ours
-	}
-	defer session.Close()
+	mux := frame.NewServer(nc, s.log)
+	defer mux.Close()
 	slots := make(chan struct{}, maxStreams)
 	for {
-		sub, err := session.AcceptStream()
+		sub, err := mux.Accept()
 		if err != nil {
 			s.noteSession(nc, err)
 			return
@@ -128,17 +125,8 @@ func (s *server) stream(ctx context.Context, sub net.Conn) {
 		s.remark(sub, "closed a stream for something else than this server has", zap.Stringer("kind", frame.Kind(first[0])))
 		return
 	}
-	s.newStream(ctx, &peeked{sub, r}).serve()
+	s.newStream(ctx, sub, r).serve()
 }
-
-// peeked is a connection of which some bytes have been read already.
-type peeked struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-// Read implements net.Conn.
-func (p *peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
 
 func (s *server) noteSession(nc net.Conn, err error) {
 	if gone(err) || s.ctx.Err() != nil {

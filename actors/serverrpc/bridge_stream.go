@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime/debug"
@@ -42,8 +43,9 @@ type stream struct {
 	writing sync.Mutex // answers do not interleave
 }
 
-func (s *server) newStream(ctx context.Context, nc net.Conn) *stream {
-	c := &stream{srv: s, nc: nc, in: frame.NewReader(nc, frame.RequestLimits(s.cfg.MaxRequest)), room: make(chan struct{}, maxPipelined)}
+// newStream returns a stream whose requests come from r; the rest is up to nc.
+func (s *server) newStream(ctx context.Context, nc net.Conn, r io.Reader) *stream {
+	c := &stream{srv: s, nc: nc, in: frame.NewReader(r, frame.RequestLimits(s.cfg.MaxRequest)), room: make(chan struct{}, maxPipelined)}
 	c.ctx, c.end = context.WithCancel(ctx)
 	return c
 }

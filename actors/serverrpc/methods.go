@@ -47,14 +47,14 @@ func methods(cfg Config) map[string]method {
 // here carries out what is about this server.
 type here struct{ cfg Config }
 
-// request is a pointer to arguments.
-type request[A any] interface {
+// pointer is a pointer to arguments.
+type pointer[A any] interface {
 	*A
 	wire.Request
 }
 
 // own makes a method of ours. One that is for another datacenter goes there.
-func own[A, R any, P request[A]](h *here, name string, run func(context.Context, *A, *R) error) method {
+func own[A, R any, P pointer[A]](h *here, name string, run func(context.Context, *A, *R) error) method {
 	m := method{name: name, newArgs: func() wire.Request { return P(new(A)) }, newReply: func() any { return new(R) }}
 	m.run = func(ctx context.Context, args wire.Request, reply any) error {
 		if dc := args.RequestDatacenter(); dc != "" && dc != h.cfg.Datacenter {

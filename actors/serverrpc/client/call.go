@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/yamux"
-
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/serverrpc/frame"
 	"github.com/actor-consul/consul/messages/wire"
@@ -23,23 +21,19 @@ type RemoteError string
 // Error implements error.
 func (e RemoteError) Error() string { return string(e) }
 
-// maxRest is the longest reply, in bytes, after which a stream is kept: it keeps
-// the room that the reply took.
-const maxRest = 1 << 20
-
 // Call has the server at address (host:port) carry out a method. args are not
 // changed; reply is a pointer to a zero value, and is not to be used after an
 // error. The package comment says what an error tells. When ctx ends first, so does
 // the call, there too if it is a query that waits; the error wraps ctx's cause, and
 // whether a write was carried out is unknown.
 func (p *Pool) Call(ctx context.Context, address, method string, args wire.Request, reply any) error {
-	return p.call(ctx, address, method, args, args.IsRead(), reply)
-}
-
-func (p *Pool) call(ctx context.Context, address, method string, args any, isRead bool, reply any) error {
-	st, err := p.stream(ctx, address)
+	var st *stream
+	err := ctx.Err()
+	if err == nil {
+		st, err = p.stream(ctx, address)
+	}
 	switch {
-	case ctx.Err() != nil && err != nil: // the asker's own wish, no fault of the server's
+	case err != nil && ctx.Err() != nil: // the asker's own wish, no fault of the server's
 		return fmt.Errorf("%s: the server at %s was not asked: %w", method, address, context.Cause(ctx))
 	case errors.Is(err, ErrClosed):
 		return err
@@ -47,19 +41,19 @@ func (p *Pool) call(ctx context.Context, address, method string, args any, isRea
 		return &invoke.Unsent{Err: err}
 	}
 	defer p.leave(st.session)
-	return st.call(ctx, method, args, isRead, reply)
+	return st.call(ctx, method, args, reply)
 }
 
 // stream is a stream of a connection. It carries one call at a time.
 type stream struct {
 	session *session
-	conn    *yamux.Stream
+	conn    *frame.Stream
 	in      *frame.Reader
 	seq     uint64
 }
 
 // call writes a request and reads its answer. It ends the stream, or lays it to rest.
-func (st *stream) call(ctx context.Context, method string, args any, isRead bool, reply any) error {
+func (st *stream) call(ctx context.Context, method string, args wire.Request, reply any) error {
 	request, err := frame.Marshal(&frame.Request{ServiceMethod: method, Seq: st.seq + 1}, args)
 	if err != nil {
 		st.session.rest(st)
@@ -67,25 +61,21 @@ func (st *stream) call(ctx context.Context, method string, args any, isRead bool
 	}
 	st.seq++
 	stop := context.AfterFunc(ctx, st.cut)
-	sent, size, err := st.exchange(request, isRead, reply)
-	inTime := stop()
+	sent, err := st.exchange(request, args.IsRead(), reply)
+	whole := stop() // otherwise the stream is being cut
 
 	var remote RemoteError
-	if inTime && (err == nil || errors.As(err, &remote)) {
-		if size > maxRest {
-			_ = st.conn.Close()
-		} else {
-			st.session.rest(st)
-		}
-		return err
-	}
-	if inTime {
+	answered := err == nil || errors.As(err, &remote)
+	switch {
+	case whole && answered:
+		st.session.rest(st)
+	case whole:
 		st.cut()
 	}
-	if err == nil || errors.As(err, &remote) {
-		return err // the answer came just before the end
+	if answered {
+		return err
 	}
-	return st.explain(ctx, method, isRead, sent, err)
+	return st.explain(ctx, method, args.IsRead(), sent, err)
 }
 
 // cut ends the stream, so that who reads or writes it stops, and the server with
@@ -95,42 +85,40 @@ func (st *stream) cut() {
 	_ = st.conn.Close()
 }
 
-// exchange returns whether the server may have the whole request, and how long the
-// reply was.
-func (st *stream) exchange(request []byte, isRead bool, reply any) (sent bool, size int, err error) {
+// exchange returns whether the server may have the whole request.
+func (st *stream) exchange(request []byte, isRead bool, reply any) (sent bool, err error) {
 	if !isRead {
 		// The multiplexer cannot tell whether the last frame of a write that failed
 		// has left. With the last byte in a frame of its own, all before is certain.
 		last := len(request) - 1
 		if _, err := st.conn.Write(request[:last]); err != nil {
-			return false, 0, err
+			return false, err
 		}
 		request = request[last:]
 	}
 	if _, err := st.conn.Write(request); err != nil {
-		return true, 0, err
+		return true, err
 	}
-	size, err = st.answer(reply)
-	return true, size, err
+	return true, st.answer(reply)
 }
 
 // answer reads the answer to the newest request.
-func (st *stream) answer(reply any) (size int, err error) {
+func (st *stream) answer(reply any) error {
 	var resp frame.Response
 	if err := st.in.Header(&resp); err != nil {
-		return 0, err
+		return err
 	}
 	if resp.Seq != st.seq {
-		return 0, fmt.Errorf("%w: request %d is answered instead of %d", frame.ErrMalformed, resp.Seq, st.seq)
+		return fmt.Errorf("%w: request %d is answered instead of %d", frame.ErrMalformed, resp.Seq, st.seq)
 	}
 	body, err := st.in.Body()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if resp.Error != "" {
-		return len(body), RemoteError(resp.Error)
+		return RemoteError(resp.Error)
 	}
-	return len(body), st.in.Decode(body, reply)
+	return st.in.Decode(body, reply)
 }
 
 // explain says what an error means for who asked.

@@ -23,7 +23,7 @@ const MaxHeader = 64 << 10
 const (
 	// chunk is how much room is made at a time for bytes that were announced.
 	chunk = 64 << 10
-	// keep is the longest value whose room is kept for the next one.
+	// keep is how much room of a value is kept for the next one.
 	keep = 64 << 10
 )
 
@@ -89,9 +89,6 @@ func decode(b []byte, limit int, out any) error {
 
 // next returns the bytes of the next value.
 func (r *Reader) next(limits Limits) ([]byte, error) {
-	if cap(r.value) > keep {
-		r.value = nil
-	}
 	r.value = r.value[:0]
 	t := tally{limits: limits}
 	for open := 1; open > 0; open-- {
@@ -106,10 +103,11 @@ func (r *Reader) next(limits Limits) ([]byte, error) {
 			return nil, tooLong(limits.Bytes)
 		}
 	}
-	if err := t.judge(len(r.value)); err != nil {
-		return nil, err
+	b := r.value
+	if cap(b) > keep {
+		r.value = nil
 	}
-	return r.value, nil
+	return b, t.judge(len(b))
 }
 
 // element takes one element, without those inside of it, and returns how many are.

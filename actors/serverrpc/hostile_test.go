@@ -1,0 +1,260 @@
+package serverrpc
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/actortest"
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/actors/serverrpc/frame"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+func within[T any](t *testing.T, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+	}
+	return v
+}
+
+// TestFirstByte sends every first byte there is, twice.
+func TestFirstByte(t *testing.T) {
+	const tls, other = "wants TLS, which is not configured here", "for something else than this server has"
+	for _, tt := range []struct {
+		name string
+		kind frame.Kind
+		says string
+	}{
+		{"tls", frame.TLS, tls},
+		{"snapshot", frame.Snapshot, other + " kind=snapshot"},
+		{"gossip", frame.Gossip, other + " kind=WAN gossip"},
+		{"tls_insecure", frame.TLSInsecure, tls},
+		{"grpc", frame.GRPC, other + " kind=gRPC"},
+		{"raft_forwarding", frame.RaftForwarding, other + " kind=raft forwarding"},
+		{"native_tls", frame.NativeTLS, tls},
+		{"http", 'G', other + " kind=0x47"},
+		{"unknown", 0xff, other + " kind=0xff"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, nil)
+			for range 2 {
+				nc := s.dial(t, byte(tt.kind))
+				closed(t, nc)
+			}
+			lines := s.lines()
+			if n := count(lines, tt.says); n != 1 || len(lines) != 1 || !strings.Contains(lines[0], "from=127.0.0.1:") {
+				t.Errorf("logged %q, want one line that says %q and from whom", lines, tt.says)
+			}
+		})
+	}
+}
+
+// TestRaft gets what comes after the first byte, all of it.
+func TestRaft(t *testing.T) {
+	s := open(t, nil)
+	nc := s.dial(t, byte(frame.Raft), 'a', 'b')
+	conn := actortest.Next[*messages.RaftConnAccepted](t, s.raft).Conn
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	write(t, nc, "c")
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(conn, got); string(got) != "abc" || err != nil {
+		t.Errorf("raft reads %q, %v", got, err)
+	}
+	write(t, conn, "d")
+	if _, err := io.ReadFull(nc, got[:1]); got[0] != 'd' || err != nil {
+		t.Errorf("raft writes %q, %v", got[:1], err)
+	}
+}
+
+// TestNoRaft has nobody to give a connection to.
+func TestNoRaft(t *testing.T) {
+	sys := actortest.System(t)
+	s := open(t, func(cfg *Config) { cfg.Raft = ask.At(sys, sys.NewLocalPID("nobody")) })
+	closed(t, s.dial(t, byte(frame.Raft)))
+}
+
+// TestSlow says nothing, or not enough, and is closed.
+func TestSlow(t *testing.T) {
+	s := open(t, func(cfg *Config) { cfg.HandshakeTimeout = 10 * time.Millisecond })
+	closed(t, s.dial(t))
+	closed(t, s.dial(t))
+	if lines := s.lines(); len(lines) != 1 || !strings.Contains(lines[0], "did not say in time") {
+		t.Errorf("logged %q", lines)
+	}
+	// Who has said what he wants has time.
+	nc := s.dial(t, byte(frame.RPC))
+	r := reader(nc)
+	for range 3 {
+		write(t, nc, request(t, 1, "Status.Ping", struct{}{}))
+		answer(t, r, new(struct{}))
+	}
+}
+
+// TestConnsPerClient counts the connections of an address, raft's as well.
+func TestConnsPerClient(t *testing.T) {
+	s := open(t, func(cfg *Config) { cfg.MaxConnsPerClient = 2 })
+	first := s.dial(t, byte(frame.RPC))
+	_ = s.dial(t, byte(frame.Raft))
+	raft := actortest.Next[*messages.RaftConnAccepted](t, s.raft).Conn
+	closed(t, s.dial(t))
+	closed(t, s.dial(t))
+	if n := count(s.lines(), "limits.rpc_max_conns_per_client"); n != 1 {
+		t.Errorf("logged %d times, want once", n)
+	}
+	write(t, first, request(t, 1, "Status.Ping", struct{}{}))
+	answer(t, reader(first), new(struct{}))
+	_ = raft.Close()
+	nc := s.dial(t, byte(frame.RPC))
+	write(t, nc, request(t, 1, "Status.Ping", struct{}{}))
+	answer(t, reader(nc), new(struct{}))
+}
+
+// TestGarbage sends what is no request. It is said once per peer, and others go on.
+func TestGarbage(t *testing.T) {
+	deep := strings.Repeat("\x91", 3000) + "\xc0"
+	head := "\x82\xa3Seq\x01\xadServiceMethod\xabStatus.Ping"
+	for _, tt := range []struct {
+		name, text string
+		kinds      []frame.Kind // nil: both ways
+	}{
+		{"http", "GET / HTTP/1.1\r\n\r\n", nil},
+		{"no_msgpack", "\xc1", nil},
+		{"no_map", "\x91\x01", nil},
+		{"long_name", "\x81\xadServiceMethod\xdb\x00\x10\x00\x00", nil},
+		{"long_arguments", head + "\xdb\x7f\xff\xff\xff", nil},
+		{"many_arguments", head + "\xdd\xff\xff\xff\xff", nil},
+		{"wrong_header", "\x81\xa3Seq\xa1x", nil},
+		{"random_frames", "\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, nil)
+			if err := s.pool.Ping(t.Context(), s.addr()); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				nc := s.dial(t, append([]byte{byte(frame.RPC)}, tt.text...)...)
+				closed(t, nc)
+				nc = s.dial(t, append([]byte{byte(frame.MultiplexV2)}, tt.text+strings.Repeat("\xff", 12)...)...)
+				for n, err := 1, error(nil); err == nil && n > 0; { // it may say goodbye
+					n, err = nc.Read(make([]byte, 100))
+				}
+				nc = s.stream(t, frame.MultiplexV2)
+				write(t, nc, tt.text)
+				closed(t, nc)
+			}
+			if err := s.pool.Ping(t.Context(), s.addr()); err != nil {
+				t.Errorf("somebody else's connection: %v", err)
+			}
+			for _, text := range []string{"no request could be read", "closed a stream for something else", "closed a multiplexed connection"} {
+				if n := count(s.lines(), text); n > 1 {
+					t.Errorf("%q is logged %d times", text, n)
+				}
+			}
+		})
+	}
+	t.Run("arguments_in_arguments", func(t *testing.T) {
+		s := open(t, nil)
+		nc := s.dial(t, append([]byte{byte(frame.RPC)}, "\x82\xa3Seq\x01\xadServiceMethod\xa7KVS.Get"+deep...)...)
+		if got := answer(t, reader(nc), nil); !strings.Contains(got.Error, "malformed") {
+			t.Errorf("answer %+v", got)
+		}
+	})
+}
+
+// TestManyStreams opens more streams than a connection may have.
+func TestManyStreams(t *testing.T) {
+	s := open(t, nil)
+	session := s.mux(t, frame.MultiplexV2)
+	var streams []net.Conn
+	for range maxStreams {
+		nc, err := session.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams = append(streams, nc)
+	}
+	one, err := session.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, one)
+	s.await(t, "closed a stream: its connection has too many")
+	last := streams[len(streams)-1]
+	write(t, last, request(t, 1, "Status.Ping", struct{}{}))
+	answer(t, reader(last), new(struct{}))
+}
+
+// secure plays TLS: what it makes reads and writes as it comes.
+type secure struct{ net.Conn }
+
+func TestSecure(t *testing.T) {
+	var mu sync.Mutex
+	broken := false
+	s := open(t, func(cfg *Config) {
+		cfg.Secure = func(nc net.Conn) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if broken {
+				return nil, errors.New("no certificate")
+			}
+			return &secure{nc}, nil
+		}
+	})
+	nc := s.dial(t, byte(frame.TLS), byte(frame.RPC))
+	write(t, nc, request(t, 1, "Status.Ping", struct{}{}))
+	answer(t, reader(nc), new(struct{}))
+	closed(t, s.dial(t, byte(frame.TLS), byte(frame.TLS))) // TLS in TLS
+	mu.Lock()
+	broken = true
+	mu.Unlock()
+	closed(t, s.dial(t, byte(frame.TLS)))
+	s.await(t, "could not be secured error=no certificate")
+}
+
+// FuzzConn sends anything at all; afterwards the server is as good as before.
+func FuzzConn(f *testing.F) {
+	ping := request(f, 1, "Status.Ping", struct{}{})
+	get := request(f, 2, "KVS.Get", &wire.KeyRequest{Key: "k"})
+	for _, seed := range []string{
+		"", "\x00", "\x00" + ping, "\x00" + ping + get, "\x00\xc1", "\x00" + ping[:10], "\x03\x16\x03\x01",
+		"\x04", "\x04\x00\x01\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00" + string(rune(len(ping))) + ping,
+		"\x04\x00\x00\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff", "\x02\x01", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00",
+	} {
+		f.Add([]byte(seed))
+	}
+	store := state.NewStore()
+	status := new(messages.Published[messages.RaftStatus])
+	s := newServer(Config{
+		Logger: zap.NewNop(), Status: status, Datacenter: "dc1", MaxConnsPerClient: 10, MaxRequest: 1 << 16, HandshakeTimeout: patience,
+		Invoker: invoke.New(invoke.Config{Datacenter: "dc1", View: store.View, Status: status, Hold: time.Millisecond}),
+	}, zap.NewNop())
+	f.Cleanup(s.close)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 0 && b[0] == byte(frame.Raft) {
+			return
+		}
+		here, there := net.Pipe()
+		served, said := make(chan bool), make(chan bool)
+		go func() { s.serve(there); close(served) }()
+		go func() { _, _ = io.Copy(io.Discard, here); close(said) }()
+		_ = here.SetWriteDeadline(time.Now().Add(patience))
+		_, _ = here.Write(b)
+		_ = here.Close()
+		<-served
+		<-said
+	})
+}
