@@ -37,6 +37,7 @@
 package autopilot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -217,15 +218,16 @@ func (a *autopilotActor) looked(ctx actor.Context, msg *looked) {
 		roster: readRoster(pool.Members, a.cfg.Datacenter, msg.peers), memory: a.memory, now: now,
 	}
 	a.roster = s.roster
-	for _, id := range a.memory.observe(s.peers, s.roster, now) {
-		a.log.Info(fmt.Sprintf("%s was taken out of the peer set; unless it leaves, it is taken in again in %v", s.roster.byID[id].describe(), dismissal))
-	}
+	dismissed := a.memory.observe(s.peers, s.roster, now)
 	switch {
 	case a.reign == nil || !s.roster.byID[a.cfg.NodeID].alive():
 		a.wakeWithin(ctx, lookInterval)
 	case !a.reign.polled:
 		a.poll(ctx)
 	default:
+		for _, id := range dismissed {
+			a.log.Info(fmt.Sprintf("%s was taken out of the peer set; unless it leaves, it is taken in again in %v", s.roster.byID[id].describe(), dismissal))
+		}
 		a.judge(ctx, s)
 	}
 	if a.again {
@@ -233,11 +235,17 @@ func (a *autopilotActor) looked(ctx actor.Context, msg *looked) {
 	}
 }
 
+// settings returns what is in force. A last_contact_threshold of nothing, which a
+// client writes that leaves it out, would have no server ever be healthy: it stands
+// for the default.
 func (a *autopilotActor) settings() wire.AutopilotConfig {
-	if c := a.cfg.Settings(); c != nil {
-		return *c
+	c := a.cfg.Settings()
+	if c == nil {
+		return defaults
 	}
-	return defaults
+	conf := *c
+	conf.LastContactThreshold = cmp.Or(conf.LastContactThreshold, defaults.LastContactThreshold)
+	return conf
 }
 
 // judge works out how the servers are and what is to be done, publishes the one and
