@@ -62,7 +62,6 @@ func (c *agentCommand) Run(args []string) int {
 // is being started, the banner, and then the log.
 func (c *agentCommand) run() error {
 	signals := catchSignals() // from the start: an early Ctrl-C is no surprise either
-	defer signals.release()
 
 	rt, err := c.load()
 	if err != nil {

@@ -31,7 +31,8 @@ const (
 // errStopped is why a start ended that was told to.
 var errStopped = errors.New("interrupted")
 
-// signals are those that reach the process, from the moment they are caught.
+// signals are those that reach the process, from the moment they are caught to its
+// end: one that comes while the process exits must not change how it exits.
 type signals struct {
 	stop   chan os.Signal // INT and TERM
 	reload chan os.Signal // HUP
@@ -43,11 +44,6 @@ func catchSignals() *signals {
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE) // a log reader that goes away is no reason to end
 	return s
-}
-
-func (s *signals) release() {
-	signal.Stop(s.stop)
-	signal.Stop(s.reload)
 }
 
 // untilStop returns a context that ends when the process is told to stop.

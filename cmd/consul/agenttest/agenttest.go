@@ -263,11 +263,13 @@ func (a *Agent) AwaitOutput(expr string) (match string) {
 // output and standard error.
 func (a *Agent) Output() string { return a.output.String() }
 
-// Client returns a client of the agent's HTTP API.
+// Client returns a client of the agent's HTTP API. No request takes longer than
+// Patience.
 func (a *Agent) Client() *api.Client {
 	a.t.Helper()
 	cfg := api.DefaultConfig()
 	cfg.Address = a.HTTPAddr
+	cfg.HttpClient = &http.Client{Transport: cfg.Transport, Timeout: Patience}
 	client, err := api.NewClient(cfg)
 	if err != nil {
 		a.t.Fatal(err)

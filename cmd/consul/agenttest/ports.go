@@ -6,6 +6,9 @@ import (
 	"strconv"
 )
 
+// Default leaves a port to the program: it is what Consul has there.
+const Default = -2
+
 // Ports are those an agent listens at. A zero is filled in by Start; -1 disables a
 // listener.
 type Ports struct {
@@ -20,7 +23,9 @@ func (p *Ports) flags() []string {
 	names := []string{"-http-port", "-dns-port", "-rpc-port", "-server-port", "-serf-lan-port", "-serf-wan-port"}
 	var flags []string
 	for i, port := range p.all() {
-		flags = append(flags, names[i], strconv.Itoa(*port))
+		if *port != Default {
+			flags = append(flags, names[i], strconv.Itoa(*port))
+		}
 	}
 	return flags
 }

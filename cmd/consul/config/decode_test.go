@@ -72,6 +72,7 @@ a.hcl:5: invalid config key "port"; did you mean "ports"?`},
 
 		"bad_json":           {"a.json", "{\n\"server\": true,\n}", "a.json:3: invalid JSON: invalid character '}' looking for beginning of object key string"},
 		"json_without_colon": {"a.json", "{\n\"server\" true}", "a.json:2: invalid JSON: invalid character 't' after object key"},
+		"hcl_cut_off":        {"a.hcl", "server = true\nlog_level = # to be written\n", "a.hcl:2: invalid HCL: the file ends where a value should be"},
 		"json_cut_off":       {"a.json", "{\n\"ports\": {\n", "a.json:2: invalid JSON: the file ends in the middle of a value"},
 		"json_and_more":      {"a.json", "{}\n{}", "a.json:2: invalid JSON: there is more after the end of the object"},
 		"json_list":          {"a.json", `[1]`, "a.json:1: found a list, want an object with the agent's keys"},

@@ -18,7 +18,7 @@ const maxLabels = 4
 func parseHCL(data []byte) (n *node, bad *Problem) {
 	defer mend(&bad, 0)
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-	if bad := tooDeep(data); bad != nil {
+	if bad := glance(data); bad != nil {
 		return nil, bad
 	}
 	file, err := hclparser.Parse(data)
@@ -41,15 +41,22 @@ func mend(bad **Problem, line int) {
 	}
 }
 
-// tooDeep counts brackets before the parser recurses into them.
-func tooDeep(data []byte) *Problem {
+// glance looks for what the parser is not to be trusted with: brackets, into which it recurses, and a file that ends
+// behind an equals sign, which it takes for a whole one.
+func glance(data []byte) *Problem {
 	s := scanner.New(data)
 	s.Error = func(token.Pos, string) {} // the parser will meet the same mistake and say so
 	depth := 0
-	for {
-		switch t := s.Scan(); t.Type {
+	for last := (token.Token{}); ; {
+		t := s.Scan()
+		switch t.Type {
 		case token.EOF:
+			if last.Type == token.ASSIGN {
+				return &Problem{Line: last.Pos.Line, Text: "invalid HCL: the file ends where a value should be"}
+			}
 			return nil
+		case token.COMMENT:
+			continue
 		case token.LBRACE, token.LBRACK:
 			if depth++; depth > maxDepth {
 				return &Problem{Line: t.Pos.Line, Text: fmt.Sprintf("invalid HCL: objects and lists nest deeper than %d", maxDepth)}
@@ -57,6 +64,7 @@ func tooDeep(data []byte) *Problem {
 		case token.RBRACE, token.RBRACK:
 			depth = max(0, depth-1)
 		}
+		last = t
 	}
 }
 

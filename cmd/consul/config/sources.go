@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +26,7 @@ func find(paths []string, format string) ([]file, []Warning, error) {
 		names := []string{path}
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, warnings, fmt.Errorf("config: %w", err)
+			return nil, warnings, unreadable(path, err)
 		}
 		if info.IsDir() {
 			if names, err = listDir(path); err != nil {
@@ -50,14 +52,14 @@ func find(paths []string, format string) ([]file, []Warning, error) {
 func listDir(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, unreadable(dir, err)
 	}
 	var names []string
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, fmt.Errorf("config: %w", err)
+			return nil, unreadable(path, err)
 		}
 		if info.Mode().IsRegular() {
 			names = append(names, path)
@@ -78,12 +80,21 @@ func formatOf(name string) string {
 func (f file) read() ([]byte, error) {
 	r, err := os.Open(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, unreadable(f.path, err)
 	}
 	defer r.Close() //nolint:errcheck // it was only read
 	data, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, unreadable(f.path, err)
 	}
 	return data, nil
+}
+
+// unreadable says which file or directory cannot be read, and why.
+func unreadable(path string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("configuration %s cannot be read: %w", path, err)
 }
