@@ -81,4 +81,9 @@ type Reconfigure struct {
 	DNS      DNSConfig
 	HTTP     HTTPConfig
 	NodeMeta map[string]string
+
+	// Services and Checks are the definitions of configuration files. They have been
+	// taken over when this is told.
+	Services []*RegisterService
+	Checks   []*RegisterCheck
 }

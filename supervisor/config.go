@@ -29,6 +29,7 @@ type Config struct {
 	ServerRPC ServerRPC
 	Raft      Raft
 	Queries   Queries
+	Services  Services
 	DNS       DNS
 	HTTP      HTTP
 	RPC       RPC
@@ -38,7 +39,8 @@ type Config struct {
 
 	RejoinAfterLeave bool
 
-	// Reload reads the configuration again, on a goroutine. Optional.
+	// Reload reads the configuration again, on a goroutine. The definitions that it
+	// returns are taken over by all or by none. Optional.
 	Reload func() (*messages.Reconfigure, messages.ReloadReport, error)
 
 	// Trace is told what happens to the tree, on the root's goroutine. Optional.
@@ -102,6 +104,21 @@ type Queries struct {
 	DefaultTime, MaxTime time.Duration // of blocking queries
 	Hold                 time.Duration // for a leader
 	SessionTTLMin        time.Duration
+}
+
+// Services is what is registered at this agent from the start, and how the rest is
+// registered and checked.
+type Services struct {
+	// Definitions and Checks are those of configuration files.
+	Definitions []*messages.RegisterService
+	Checks      []*messages.RegisterCheck
+
+	ScriptChecks, LocalScriptChecks bool // may run programs: over HTTP, in files
+	CheckUpdateInterval             time.Duration
+	DiscardCheckOutput              bool
+	OutputMaxSize                   int // bytes; 0: the default
+	SidecarMinPort, SidecarMaxPort  int
+	DockerHost                      string // as in DOCKER_HOST
 }
 
 // DNS is the listener of port 8600.

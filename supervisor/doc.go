@@ -16,6 +16,7 @@
 //	leader      what only the leader does
 //	autopilot   who is in the raft peer set, and how the servers are
 //	local       what is registered at this agent
+//	health      how that is: one child a check
 //	dns         port 8600
 //	http        port 8500
 //	rpc         port 8400

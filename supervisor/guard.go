@@ -20,11 +20,29 @@ type guard struct {
 	log   *zap.Logger
 }
 
-var _ actor.Actor = (*guard)(nil)
+var (
+	_ actor.Actor              = (*guard)(nil)
+	_ actor.Actor              = (*parentGuard)(nil)
+	_ actor.SupervisorStrategy = (*parentGuard)(nil)
+)
 
 // guarded wraps each actor that produce makes.
 func guarded(produce actor.Producer, log *zap.Logger) actor.Producer {
-	return func() actor.Actor { return &guard{inner: produce(), log: log} }
+	return func() actor.Actor {
+		g := &guard{inner: produce(), log: log}
+		if s, ok := g.inner.(actor.SupervisorStrategy); ok {
+			return &parentGuard{guard: g, SupervisorStrategy: s}
+		}
+		return g
+	}
+}
+
+// parentGuard stands around an actor that decides itself what becomes of its
+// children when they fail. The framework asks the outermost for that, and an actor
+// that does not decide has to look as if it could not.
+type parentGuard struct {
+	*guard
+	actor.SupervisorStrategy
 }
 
 // Receive implements actor.Actor.

@@ -5,8 +5,10 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/dns"
+	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/leave"
+	"github.com/actor-consul/consul/actors/local"
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/actors/raft"
 	"github.com/actor-consul/consul/actors/rpc"
@@ -58,13 +60,16 @@ func (p *plot) http() actor.Producer {
 		Invoker:    p.invoker,
 		GossipLAN:  p.at(lanName),
 		GossipWAN:  p.at(wanName),
+		Health:     p.at(health.Name),
 		Leave:      p.at(leave.Name),
+		Local:      p.at(local.Name),
 		Logs:       p.at(logs.Name),
 		Raft:       p.at(raft.Name),
 		Supervisor: p.self(),
 		LANView:    &p.lan,
 		WANView:    p.wanView(),
 		RaftStatus: p.raftStatus(),
+		LocalView:  &p.local,
 		Facts: http.Facts{
 			NodeName:          cfg.Node.Name,
 			NodeID:            cfg.Node.ID,

@@ -32,12 +32,14 @@ type Config struct {
 
 	// The actors that some requests are for. All but GossipWAN and Raft, which
 	// only servers have, are required.
-	GossipLAN, GossipWAN, Leave, Logs, Raft, Supervisor ask.Address
+	GossipLAN, GossipWAN, Health, Leave, Local, Logs, Raft, Supervisor ask.Address
 
 	// What the gossip pools and the raft node publish. WANView and RaftStatus are
 	// nil on clients.
 	LANView, WANView *messages.Published[messages.PoolView]
 	RaftStatus       *messages.Published[messages.RaftStatus]
+	// LocalView is what is registered at this agent. Required.
+	LocalView *messages.Published[messages.LocalView]
 
 	Facts  Facts
 	Limits Limits

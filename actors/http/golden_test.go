@@ -171,7 +171,7 @@ var operatorSteps = []step{
 
 // TestGolden plays what Consul was asked and compares with what it answered.
 func TestGolden(t *testing.T) {
-	for name, steps := range map[string][]step{"catalog": catalogSteps, "health": healthSteps, "kv": keySteps, "operator": operatorSteps} {
+	for name, steps := range map[string][]step{"catalog": catalogSteps, "health": healthSteps, "kv": keySteps, "operator": operatorSteps, "agent": agentSteps} {
 		t.Run(name, func(t *testing.T) {
 			a := newStage(t).api(t)
 			if name == "catalog" || name == "health" {
@@ -202,11 +202,11 @@ func (s step) play(t *testing.T, a *api) {
 	} else if got.Body.String() != s.want {
 		t.Errorf("answer %q, want %q", got.Body, s.want)
 	}
-	for _, name := range []string{"allow", "x-cache", "location", "content-security-policy", "x-consul-knownleader", "x-consul-effective-consistency"} {
+	for _, name := range []string{"allow", "x-cache", "location", "content-security-policy", "x-consul-knownleader", "x-consul-effective-consistency", "x-consul-reason"} {
 		want := ""
 		for pair := range strings.FieldsSeq(s.headers) {
 			if n, v, _ := strings.Cut(pair, "="); n == name {
-				want = v
+				want = strings.ReplaceAll(v, "_", " ")
 			}
 		}
 		if have := got.Header().Get(name); have != want {

@@ -66,6 +66,8 @@ func asProblem(err error) *problem {
 	switch {
 	case strings.Contains(p.text, "Permission denied"), strings.Contains(p.text, "ACL not found"):
 		p.status = http.StatusForbidden
+	case errors.Is(err, messages.ErrUnknownService), errors.Is(err, messages.ErrUnknownCheck):
+		p.status = http.StatusNotFound
 	case errors.Is(err, messages.ErrOverloaded):
 		p.status, p.retry = http.StatusTooManyRequests, true
 	case errors.Is(err, messages.ErrUnavailable), errors.Is(err, messages.ErrLeaving):

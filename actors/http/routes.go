@@ -3,6 +3,8 @@ package http
 import (
 	"net/http"
 	"strings"
+
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // A route is one line of the API: a path, and what can be done there.
@@ -138,6 +140,23 @@ func routes(cfg Config) []route {
 		at("/v1/agent/reload", put(agentReload)),
 		at("/v1/agent/monitor", lasting(get(agentMonitor))),
 		at("/v1/agent/metrics", get(agentMetrics)),
+
+		at("/v1/agent/services", get(agentServices)),
+		at("/v1/agent/service/", get(agentService)),
+		at("/v1/agent/service/register", put(agentRegister)),
+		at("/v1/agent/service/deregister/", put(agentDeregister)),
+		at("/v1/agent/service/maintenance/", put(agentServiceMaintenance)),
+		at("/v1/agent/maintenance", put(agentMaintenance)),
+		at("/v1/agent/checks", get(agentChecks)),
+		at("/v1/agent/check/register", put(agentCheckRegister)),
+		at("/v1/agent/check/deregister/", put(agentCheckDeregister)),
+		at("/v1/agent/check/pass/", put(agentCheckResult(wire.HealthPassing))),
+		at("/v1/agent/check/warn/", put(agentCheckResult(wire.HealthWarning))),
+		at("/v1/agent/check/fail/", put(agentCheckResult(wire.HealthCritical))),
+		at("/v1/agent/check/update/", put(agentCheckUpdate)),
+		at("/v1/agent/health/service/id/", get(agentHealthID)),
+		at("/v1/agent/health/service/name/", get(agentHealthName)),
+		at("/v1/agent/token/", put(agentToken)),
 
 		at("/v1/catalog/register", put(register)),
 		at("/v1/catalog/deregister", put(deregister)),

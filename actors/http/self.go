@@ -66,7 +66,7 @@ func agentSelf(r *request) (*answer, error) {
 func stats(cfg *Config) map[string]map[string]string {
 	f := &cfg.Facts
 	all := map[string]map[string]string{
-		"agent": {},
+		"agent": load(cfg.LocalView).Stats(),
 		"build": {
 			"prerelease": "", "version_metadata": "",
 			"revision": f.Revision, "version": f.Version, "own_version": f.OwnVersion,

@@ -48,6 +48,7 @@ type stage struct {
 	status messages.Published[messages.RaftStatus]
 	lan    messages.Published[messages.PoolView]
 	wan    messages.Published[messages.PoolView]
+	local  *registered
 
 	answers map[string]func(actor.Context) bool // by actor: what a probe does with a message
 }
@@ -60,6 +61,8 @@ func newStage(t *testing.T) *stage {
 	raft := actortest.NewProbeFunc(t, s.sys, "raft", s.raft).Address(s.sys)
 	s.lead()
 	s.pools()
+	s.local = newRegistered()
+	s.answers["local"], s.answers["health"] = s.local.asked, s.local.asked
 	s.cfg = Config{
 		Logger: zap.New(core),
 		Invoker: invoke.New(invoke.Config{
@@ -68,12 +71,15 @@ func newStage(t *testing.T) *stage {
 		Raft:       raft,
 		GossipLAN:  s.probe(t, "gossip-lan"),
 		GossipWAN:  s.probe(t, "gossip-wan"),
+		Health:     s.probe(t, "health"),
 		Leave:      s.probe(t, "leave"),
+		Local:      s.probe(t, "local"),
 		Logs:       s.probe(t, "logs"),
 		Supervisor: s.probe(t, "supervisor"),
 		LANView:    &s.lan,
 		WANView:    &s.wan,
 		RaftStatus: &s.status,
+		LocalView:  &s.local.view,
 		Facts: Facts{
 			NodeName: nodeName, NodeID: nodeID, Datacenter: "dc1", Server: true, Bootstrap: true,
 			NodeMeta: map[string]string{"consul-version": "1.19.2"},

@@ -82,6 +82,9 @@ func (c *agentCommand) run() error {
 	c.ui.Output("==> Starting Consul agent...")
 	sup := settings(rt, home.nodeID)
 	sup.Logger, sup.LogControl = log, control
+	if sup.Services.Definitions, sup.Services.Checks, err = definitions(rt); err != nil {
+		return err
+	}
 	r := &reloader{values: c.values, started: rt, latest: rt}
 	sup.Reload = r.reload
 

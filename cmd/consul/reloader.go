@@ -20,6 +20,10 @@ func (r *reloader) reload() (*messages.Reconfigure, messages.ReloadReport, error
 	if err != nil {
 		return nil, messages.ReloadReport{}, err
 	}
+	services, checks, err := definitions(rt)
+	if err != nil {
+		return nil, messages.ReloadReport{}, err
+	}
 	changes, unchanged := config.Diff(r.latest, rt)
 	report := messages.ReloadReport{
 		Applied:   keys(changes, config.Applied),
@@ -34,6 +38,8 @@ func (r *reloader) reload() (*messages.Reconfigure, messages.ReloadReport, error
 		DNS:      dnsConfig(rt),
 		HTTP:     messages.HTTPConfig{ResponseHeaders: rt.HTTP.ResponseHeaders, MaxConnsPerClient: rt.Limits.HTTPMaxConnsPerClient},
 		NodeMeta: nodeMeta(rt),
+		Services: services,
+		Checks:   checks,
 	}, report, nil
 }
 

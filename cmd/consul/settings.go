@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/actor-consul/consul/actors/logs"
@@ -64,6 +65,16 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 		Queries: supervisor.Queries{
 			DefaultTime: rt.DefaultQueryTime, MaxTime: rt.MaxQueryTime,
 			Hold: rt.Performance.RPCHoldTimeout, SessionTTLMin: rt.SessionTTLMin,
+		},
+		Services: supervisor.Services{
+			ScriptChecks:        rt.EnableScriptChecks,
+			LocalScriptChecks:   rt.EnableScriptChecks || rt.EnableLocalScriptChecks,
+			CheckUpdateInterval: rt.CheckUpdateInterval,
+			DiscardCheckOutput:  rt.DiscardCheckOutput,
+			OutputMaxSize:       rt.CheckOutputMaxSize,
+			SidecarMinPort:      rt.Ports.SidecarMin,
+			SidecarMaxPort:      rt.Ports.SidecarMax,
+			DockerHost:          os.Getenv("DOCKER_HOST"),
 		},
 		DNS: supervisor.DNS{Addrs: addresses(rt.DNSListeners), Domain: rt.Domain, AltDomain: rt.AltDomain, Config: dnsConfig(rt)},
 		HTTP: supervisor.HTTP{

@@ -18,6 +18,7 @@ type Service struct {
 	TaggedAddresses   map[string]Endpoint `config:"tagged_addresses"`    // such as "lan", "wan"
 	Meta              map[string]string   `config:"meta"`                // free pairs
 	Port              int                 `config:"port"`                // 0 to 65535
+	Ports             []ServicePort       `config:"ports"`               // where it has several
 	SocketPath        string              `config:"socket_path"`         // unix socket in place of address and port
 	Checks            []Check             `config:"checks"`              // of `checks` and of `check`
 	Token             string              `config:"token,secret"`        // for registering it
@@ -38,6 +39,13 @@ type Weights struct {
 type Locality struct {
 	Region string `config:"region"`
 	Zone   string `config:"zone"`
+}
+
+// ServicePort is one of several ports of a service.
+type ServicePort struct {
+	Name    string `config:"name"`
+	Port    int    `config:"port"`
+	Default bool   `config:"default"` // the one to use when none is named
 }
 
 // Endpoint is an address with a port.
@@ -89,7 +97,7 @@ type Check struct {
 	DeregisterCriticalServiceAfter time.Duration `config:"deregister_critical_service_after"` // 0 means never
 }
 
-// definition is what the decoder knows of Service, Check and Endpoint.
+// definition is what the decoder knows of Service, Check, Endpoint and ServicePort.
 type definition struct {
 	blank   any // the value before anything is decoded into it
 	fields  []field
@@ -101,6 +109,8 @@ var definitions = map[reflect.Type]definition{
 	reflect.TypeFor[Service]():  define(Service{}, spelling{old: "check", now: "checks", current: true}),
 	reflect.TypeFor[Check]():    define(Check{H2PingUseTLS: true}, spelling{old: "check_id", now: "id", current: true}),
 	reflect.TypeFor[Endpoint](): define(Endpoint{}),
+
+	reflect.TypeFor[ServicePort](): define(ServicePort{}),
 }
 
 func define[T any](blank T, old ...spelling) definition {
@@ -173,6 +183,13 @@ func (s Service) fault() string {
 		return "a service needs a name"
 	case s.Port < 0 || s.Port > 65535:
 		return fmt.Sprintf("port cannot be %d. Must be from 0 to 65535", s.Port)
+	}
+	return ""
+}
+
+func (p ServicePort) fault() string {
+	if p.Port < 1 || p.Port > 65535 {
+		return fmt.Sprintf("port cannot be %d. Must be from 1 to 65535", p.Port)
 	}
 	return ""
 }

@@ -72,6 +72,8 @@ func typeOf(k Kind) reflect.Type {
 		return reflect.TypeFor[map[string]time.Duration]()
 	case Headers:
 		return reflect.TypeFor[map[string][]string]()
+	case ServicePorts:
+		return reflect.TypeFor[[]ServicePort]()
 	case Endpoints:
 		return reflect.TypeFor[map[string]Endpoint]()
 	case Services:

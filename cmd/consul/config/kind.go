@@ -14,23 +14,24 @@ type Kind int
 
 // The kinds, and the Go type in which a value of each is kept.
 const (
-	Bool      Kind = iota // bool
-	Int                   // int
-	Count                 // int, not negative
-	Port                  // int, 1 to 65535, or -1 for none
-	Number                // float64
-	Text                  // string
-	Secret                // string that is never shown
-	Duration              // time.Duration, not negative
-	Texts                 // []string
-	TextMap               // map[string]string
-	Durations             // map[string]time.Duration
-	Headers               // map[string][]string
-	Endpoints             // map[string]Endpoint
-	Services              // []Service
-	Checks                // []Check
-	Object                // map[string]any, as encoding/json gives it
-	Any                   // whatever the file holds, as encoding/json gives it
+	Bool         Kind = iota // bool
+	Int                      // int
+	Count                    // int, not negative
+	Port                     // int, 1 to 65535, or -1 for none
+	Number                   // float64
+	Text                     // string
+	Secret                   // string that is never shown
+	Duration                 // time.Duration, not negative
+	Texts                    // []string
+	TextMap                  // map[string]string
+	Durations                // map[string]time.Duration
+	Headers                  // map[string][]string
+	Endpoints                // map[string]Endpoint
+	Services                 // []Service
+	ServicePorts             // []ServicePort
+	Checks                   // []Check
+	Object                   // map[string]any, as encoding/json gives it
+	Any                      // whatever the file holds, as encoding/json gives it
 )
 
 // noPort disables a listener.
@@ -91,6 +92,8 @@ func (k Kind) info() kindInfo {
 		return kindInfo{name: "map of addresses", want: "an object of addresses with ports", node: endpointsNode, merge: overlay[Endpoint]}
 	case Services:
 		return kindInfo{name: "list of services", want: "a service definition or a list of them", node: definitionsNode[Service], merge: appendLists[Service]}
+	case ServicePorts:
+		return kindInfo{name: "list of ports", want: "a list of ports with names", node: definitionsNode[ServicePort], merge: appendLists[ServicePort]}
 	case Checks:
 		return kindInfo{name: "list of checks", want: "a check definition or a list of them", node: definitionsNode[Check], merge: appendLists[Check]}
 	case Object:

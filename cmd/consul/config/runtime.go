@@ -109,6 +109,14 @@ type Runtime struct {
 	Checks        []Check       `config:"checks"`
 	SessionTTLMin time.Duration `config:"session_ttl_min"`
 
+	CheckUpdateInterval time.Duration `config:"check_update_interval"`
+	CheckOutputMaxSize  int           `config:"check_output_max_size"` // bytes
+	DiscardCheckOutput  bool          `config:"discard_check_output"`
+	// EnableScriptChecks lets checks run programs that come over HTTP or from files, EnableLocalScriptChecks those from
+	// files.
+	EnableScriptChecks      bool `config:"enable_script_checks"`
+	EnableLocalScriptChecks bool `config:"enable_local_script_checks"`
+
 	DefaultQueryTime time.Duration `config:"default_query_time"` // at most MaxQueryTime
 	MaxQueryTime     time.Duration `config:"max_query_time"`
 	Limits           Limits        `config:"limits"`
@@ -139,6 +147,9 @@ type Ports struct {
 	SerfLAN int `config:"serf_lan"`
 	SerfWAN int `config:"serf_wan"`
 	RPC     int `config:"rpc"`
+
+	SidecarMin int `config:"sidecar_min_port"`
+	SidecarMax int `config:"sidecar_max_port"`
 }
 
 // Listener is one address to listen at.

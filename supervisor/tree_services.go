@@ -1,0 +1,110 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/health"
+	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/actors/local"
+	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+func (p *plot) localState() actor.Producer {
+	n, s := p.cfg.Node, p.cfg.Services
+	return local.New(local.Config{
+		Logger: p.cfg.Logger,
+		Node: &wire.Node{
+			ID: n.ID, Node: n.Name, Address: n.Address, Datacenter: n.Datacenter,
+			TaggedAddresses: n.TaggedAddresses, Meta: n.Meta,
+		},
+		Server:                  p.cfg.Server,
+		Services:                s.Definitions,
+		Checks:                  s.Checks,
+		EnableScriptChecks:      s.ScriptChecks,
+		EnableLocalScriptChecks: s.LocalScriptChecks,
+		SidecarMinPort:          s.SidecarMinPort,
+		SidecarMaxPort:          s.SidecarMaxPort,
+		DataDir:                 p.cfg.DataDir,
+		CheckUpdateInterval:     s.CheckUpdateInterval,
+		DiscardCheckOutput:      s.DiscardCheckOutput,
+		View:                    &p.local,
+		Health:                  p.at(health.Name),
+		Read:                    p.readNode,
+		Register:                p.register,
+		Deregister:              p.deregister,
+	})
+}
+
+func (p *plot) health() actor.Producer {
+	s, log := p.cfg.Services, p.cfg.Logger.Named("agent").Named(health.Name)
+	return health.New(health.Config{
+		Logger:        p.cfg.Logger,
+		View:          &p.local,
+		Local:         p.at(local.Name),
+		NodeChecks:    p.nodeChecks,
+		OutputMaxSize: s.OutputMaxSize,
+		DockerHost:    s.DockerHost,
+		Guard:         func(produce actor.Producer) actor.Producer { return guarded(produce, log) },
+	})
+}
+
+// The bounds on what a check that is an alias sees of another node: it may be a
+// little old, and news is waited for.
+const (
+	aliasMaxStale = 15 * time.Second
+	aliasMaxWait  = time.Minute
+)
+
+// nodeChecks returns what the catalog has of a node, once it has changed since
+// index.
+func (p *plot) nodeChecks(ctx context.Context, node string, index uint64) (health.NodeChecks, error) {
+	ask := func(min uint64) *wire.NodeSpecificRequest {
+		return &wire.NodeSpecificRequest{Datacenter: p.cfg.Node.Datacenter, Node: node, QueryOptions: wire.QueryOptions{
+			AllowStale: true, MaxStaleDuration: aliasMaxStale, MinQueryIndex: min, MaxQueryTime: aliasMaxWait,
+		}}
+	}
+	var checks wire.IndexedHealthChecks
+	if err := invoke.Read(ctx, p.invoker, endpoint.NodeChecks, ask(index), &checks); err != nil {
+		return health.NodeChecks{}, fmt.Errorf("read the checks of node %q: %w", node, err)
+	}
+	var services wire.IndexedNodeServices
+	if err := invoke.Read(ctx, p.invoker, endpoint.NodeServices, ask(0), &services); err != nil {
+		return health.NodeChecks{}, fmt.Errorf("read the services of node %q: %w", node, err)
+	}
+	seen := health.NodeChecks{Index: checks.Index, Checks: checks.HealthChecks}
+	if n := services.NodeServices; n != nil {
+		seen.Known, seen.Services = true, n.Services
+	}
+	return seen, nil
+}
+
+// definitionsBudget is how long new definitions may take to reach the disk.
+const definitionsBudget = 30 * time.Second
+
+// reload returns what reads the configuration again and has its definitions taken
+// over. When they cannot be, nothing of it is; nil when there is nothing to read.
+func (p *plot) reload() func() (*messages.Reconfigure, messages.ReloadReport, error) {
+	if p.cfg.Reload == nil {
+		return nil
+	}
+	return func() (*messages.Reconfigure, messages.ReloadReport, error) {
+		news, report, err := p.cfg.Reload()
+		if err != nil {
+			return nil, messages.ReloadReport{}, err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), definitionsBudget)
+		defer cancel()
+		defined := &messages.ReplaceDefinitions{Services: news.Services, Checks: news.Checks}
+		if _, err := ask.Do(ctx, p.at(local.Name), defined); err != nil {
+			return nil, messages.ReloadReport{}, err
+		}
+		return news, report, nil
+	}
+}
