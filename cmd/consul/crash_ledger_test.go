@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -75,20 +76,18 @@ func (l *ledger) writes() int {
 }
 
 // check compares what the agent has, of the things that begin with prefix, with
-// the ledger. Nobody is writing. What it has is settled from now on: it is not to
-// change by itself.
-func (l *ledger) check(t *testing.T, prefix string, has map[string]entry) {
-	t.Helper()
+// the ledger, and returns what is not as it should be. Nobody is writing. What it
+// has from the newest write is settled from now on: it is not to change by itself.
+func (l *ledger) check(prefix string, has map[string]entry) (wrong []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var wrong []string
 	things := maps.Clone(has)
 	for thing := range l.may {
-		if len(thing) >= len(prefix) && thing[:len(prefix)] == prefix {
+		if strings.HasPrefix(thing, prefix) {
 			things[thing] = has[thing]
 		}
 	}
-	for thing := range things {
+	for _, thing := range slices.Sorted(maps.Keys(things)) {
 		e, ok := has[thing]
 		if !ok {
 			e = entry{value: absent}
@@ -102,24 +101,22 @@ func (l *ledger) check(t *testing.T, prefix string, has map[string]entry) {
 		case ok && before.value == e.value && before.modified != e.modified:
 			wrong = append(wrong, fmt.Sprintf("%s was written at %d and is now of %d", thing, before.modified, e.modified))
 		}
-		l.may[thing] = []string{e.value}
+		if known && e.value == may[len(may)-1] {
+			l.may[thing] = []string{e.value} // what it waited for has come
+		}
 		l.seen[thing] = e
 	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		t.Errorf("of %d acknowledged writes, %d are not as they were: %q", l.acked, len(wrong), wrong[:min(10, len(wrong))])
-	}
+	return wrong
 }
 
-// forward checks that the index of a query does not go backwards.
-func (l *ledger) forward(t *testing.T, query string, index uint64) {
-	t.Helper()
+// forward notes the index of a query, and returns the one it had before when that
+// is greater.
+func (l *ledger) forward(query string, index uint64) (before uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if index < l.index[query] {
-		t.Errorf("%s: the index was %d, and is now %d", query, l.index[query], index)
-	}
-	l.index[query] = index
+	before = l.index[query]
+	l.index[query] = max(before, index)
+	return before, index >= before
 }
 
 func short(value string) string {
@@ -127,4 +124,52 @@ func short(value string) string {
 		return fmt.Sprintf("%.40q... of %d bytes", value, len(value))
 	}
 	return fmt.Sprintf("%q", value)
+}
+
+// TestLedger shows that the ledger finds what TestCrash looks for.
+func TestLedger(t *testing.T) {
+	acknowledged := func(l *ledger) { l.writing("new", "k"); l.written("new", "k") }
+	tests := []struct {
+		name  string
+		write func(*ledger)
+		has   []entry // of k, in several checks
+		wrong []string
+	}{
+		{name: "as_it_was", write: acknowledged, has: []entry{{"new", 7}, {"new", 7}}},
+		{name: "lost", write: acknowledged, has: []entry{{absent, 0}}, wrong: []string{`k is "(absent)", acknowledged was "new"`}},
+		{name: "another", write: acknowledged, has: []entry{{"old", 3}}, wrong: []string{`k is "old", acknowledged was "new"`}},
+		{name: "lost_later", write: acknowledged, has: []entry{{"new", 7}, {absent, 0}}, wrong: []string{`k is "(absent)", acknowledged was "new"`}},
+		{name: "written_at_another_index", write: acknowledged, has: []entry{{"new", 7}, {"new", 8}}, wrong: []string{"k was written at 7 and is now of 8"}},
+		{name: "nobody_wrote_it", write: func(*ledger) {}, has: []entry{{"new", 7}}, wrong: []string{"k is there, and nobody wrote it"}},
+		{name: "unknown_and_there", write: func(l *ledger) { l.writing("new", "k") }, has: []entry{{"new", 7}}},
+		{name: "unknown_and_not_there", write: func(l *ledger) { l.writing("new", "k") }, has: []entry{{absent, 0}}},
+		{name: "unknown_and_late", write: func(l *ledger) { l.writing("new", "k") }, has: []entry{{absent, 0}, {"new", 7}}},
+		{name: "settled_and_undone", write: func(l *ledger) { l.writing("new", "k") }, has: []entry{{"new", 7}, {absent, 0}},
+			wrong: []string{`k is "(absent)", acknowledged was "new"`}},
+		{name: "deleted_and_back", write: func(l *ledger) { acknowledged(l); l.writing(absent, "k"); l.written(absent, "k") },
+			has: []entry{{"new", 7}}, wrong: []string{`k is "new", acknowledged was "(absent)"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLedger()
+			tt.write(l)
+			var wrong []string
+			for _, e := range tt.has {
+				has := map[string]entry{"k": e}
+				if e.value == absent {
+					clear(has)
+				}
+				wrong = append(wrong, l.check("k", has)...)
+			}
+			if !slices.Equal(wrong, tt.wrong) {
+				t.Errorf("found %q, want %q", wrong, tt.wrong)
+			}
+		})
+	}
+	l := newLedger()
+	for i, index := range []uint64{5, 5, 6, 4} {
+		if before, ok := l.forward("q", index); ok != (i < 3) {
+			t.Errorf("the index %d after %d is fine: %t", index, before, ok)
+		}
+	}
 }
