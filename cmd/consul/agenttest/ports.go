@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"testing"
 )
 
 // Default leaves a port to the program: it is what Consul has there.
@@ -28,6 +29,16 @@ func (p *Ports) flags() []string {
 		}
 	}
 	return flags
+}
+
+// Reserve takes free ports from the system, for an agent that others have to know
+// before it starts.
+func Reserve(t testing.TB, addr string) (p Ports) {
+	t.Helper()
+	if err := p.fill(addr); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // fill takes free ports from the system. They are held together until each has

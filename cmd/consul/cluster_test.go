@@ -1,0 +1,267 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/actor-consul/consul/cmd/consul/agenttest"
+)
+
+// TestCluster takes three servers and a client through what happens to a cluster:
+// it forms, its leader leaves, its leader dies, and one more would be too many.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 31)
+	c.forms()
+	c.leaderLeaves()
+	dead := c.leaderDies()
+	c.leavingIsRefused(dead)
+}
+
+// forms shows that everybody sees everybody, and that a client agent answers for
+// the servers.
+func (c *cluster) forms() {
+	t := c.t
+	for _, a := range append(slices.Clone(c.servers), c.client) {
+		for _, b := range append(slices.Clone(c.servers), c.client) {
+			c.awaitMember(b.Name, serfAlive, a)
+		}
+	}
+	c.awaitVoters(c.servers...)
+	if _, err := c.api(c.client).KV().Put(&api.KVPair{Key: "through", Value: []byte("the client")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range c.servers {
+		if pair, _, err := c.api(s).KV().Get("through", nil); err != nil || pair == nil || string(pair.Value) != "the client" {
+			t.Errorf("%s has %v, %v", s.Name, pair, err)
+		}
+	}
+	if err := c.api(c.servers[1]).Agent().ServiceRegister(&api.AgentServiceRegistration{Name: "web", Port: 80}); err != nil {
+		t.Fatal(err)
+	}
+	c.client.Await("resolve a service of a server", func() bool {
+		addrs, err := resolve(c.client, "web.service.consul.")
+		return err == nil && slices.Equal(addrs, []string{c.servers[1].Addr})
+	})
+}
+
+// leaderLeaves shows that nobody who writes feels it, and that the server that has
+// left can come back.
+func (c *cluster) leaderLeaves() {
+	t := c.t
+	leader := c.awaitLeader(c.servers...)
+	remain := c.others(leader)
+	end := c.write(remain[0])
+	if _, stderr, status := leader.Consul("leave"); status != 0 {
+		t.Errorf("consul leave: status %d, %s", status, stderr)
+	}
+	if status := leader.Wait(); status != 0 {
+		t.Errorf("exit status after consul leave = %d", status)
+	}
+	c.awaitMember(leader.Name, serfLeft, remain...)
+	c.awaitLeader(remain...)
+	c.awaitVoters(remain...)
+	c.writeSome(remain[1])
+	c.tell("writes while the leader leaves", end(), true)
+	c.verify(remain...)
+
+	leader.Restart()
+	c.awaitLeader(c.servers...)
+	c.awaitVoters(c.servers...)
+	c.verify(leader)
+}
+
+// leaderDies shows that nothing that was acknowledged goes with it, and that reads
+// which do not need a leader go on. It returns the dead one.
+func (c *cluster) leaderDies() (dead *agenttest.Agent) {
+	dead = c.awaitLeader(c.servers...)
+	remain := c.others(dead)
+	writes := c.write(remain[0])
+	stale := [...]func() *strain{c.readStale(remain[0]), c.readStale(remain[1])}
+	lookups := c.lookUp("consul.service.consul.", c.client)
+	c.writeSome(remain[1]) // all are at it
+	dead.Kill()
+	c.awaitLeader(remain...)
+	c.awaitMember(dead.Name, serfFailed, append(remain, c.client)...)
+	c.writeSome(c.client)
+	for i, end := range stale {
+		c.tell("stale reads on "+remain[i].Name, end(), true)
+	}
+	c.tell("DNS queries on the client", lookups(), true)
+	c.tell("writes while the leader is dead", writes(), false)
+	c.verify(remain...)
+	return dead
+}
+
+// leavingIsRefused shows that nobody leaves, while one of three is dead, who is not
+// forced to; and that all is well when both are back.
+func (c *cluster) leavingIsRefused(dead *agenttest.Agent) {
+	t := c.t
+	remain := c.others(dead)
+	leaver, last := remain[0], remain[1]
+	const reason = "leaving would cost the datacenter its quorum"
+	if _, stderr, status := leaver.Consul("leave"); status != 1 || !strings.Contains(stderr, reason) || !strings.Contains(stderr, dead.ServerAddr) {
+		t.Errorf("consul leave: status %d, %q, want 1 and the reason: %s: %s", status, stderr, reason, dead.ServerAddr)
+	}
+	c.writeSome(leaver)
+	if _, stderr, status := leaver.Consul("leave", "-force"); status != 0 {
+		t.Errorf("consul leave -force: status %d, %s", status, stderr)
+	}
+	if status := leaver.Wait(); status != 0 {
+		t.Errorf("exit status after consul leave -force = %d", status)
+	}
+	c.awaitMember(leaver.Name, serfLeft, last)
+
+	dead.Restart()
+	c.awaitLeader(dead, last)
+	c.verify(dead, last)
+	leaver.Restart()
+	c.awaitVoters(c.servers...)
+	c.writeSome(leaver)
+	c.verify(c.servers...)
+}
+
+// TestClusterRestart ends all servers of a cluster and starts them again, in each
+// way in which that is done.
+func TestClusterRestart(t *testing.T) {
+	if !*clusters {
+		return
+	}
+	t.Parallel()
+	c := newCluster(t, 41)
+	ways := []struct {
+		name string
+		all  func()
+	}{
+		{"killed_at_once", func() {
+			for _, s := range c.servers {
+				s.Kill()
+			}
+			for _, s := range c.servers {
+				s.Restart()
+			}
+		}},
+		{"left_one_after_the_other", func() {
+			for _, s := range c.servers {
+				s.Interrupt()
+				if status := s.Wait(); status != 0 {
+					t.Errorf("%s: exit status after Ctrl-C = %d", s.Name, status)
+				}
+			}
+			for _, s := range c.servers {
+				s.Restart()
+			}
+		}},
+		{"killed_one_after_the_other", func() { // hashicorp/consul#8118
+			for _, s := range c.servers {
+				s.Restart()
+				c.awaitLeader(c.servers...)
+				c.awaitVoters(c.servers...)
+			}
+		}},
+	}
+	for _, way := range ways {
+		t.Log(way.name)
+		c.awaitVoters(c.servers...)
+		c.writeSome(c.client)
+		end := c.write(c.client)
+		way.all()
+		c.awaitLeader(c.servers...)
+		c.awaitVoters(c.servers...)
+		c.writeSome(c.client)
+		c.tell("writes through the client", end(), false)
+		c.verify(c.servers...)
+	}
+}
+
+// TestClusterMoves starts all servers of a cluster again, each with what it had on
+// disk and at another address (hashicorp/consul#1580).
+func TestClusterMoves(t *testing.T) {
+	if !*clusters {
+		return
+	}
+	t.Parallel()
+	c := newCluster(t, 51)
+	c.awaitVoters(c.servers...)
+	end := c.write(c.client)
+	c.writeSome(c.client)
+	c.client.Kill()
+	c.tell("writes through the client", end(), false)
+	var dirs []string
+	for _, s := range c.servers {
+		s.Kill()
+		dirs = append(dirs, s.DataDir)
+	}
+	c.launch(61, dirs)
+	c.awaitLeader(c.servers...)
+	c.verify(c.servers...)
+	c.awaitVoters(c.servers...) // at their new addresses
+	c.writeSome(c.servers[0])
+	for _, s := range c.servers {
+		c.servers[0].Await("resolve "+s.Name+" where it is now", func() bool {
+			addrs, err := resolve(c.servers[0], s.Name+".node.consul.")
+			return err == nil && slices.Equal(addrs, []string{s.Addr})
+		})
+	}
+}
+
+// TestClusterWAN joins two datacenters, and asks a client agent of one for what is
+// in the other.
+func TestClusterWAN(t *testing.T) {
+	if !*clusters {
+		return
+	}
+	t.Parallel()
+	c := &cluster{t: t, apis: map[*agenttest.Agent]*api.Client{}}
+	near := agenttest.Start(t, agenttest.Options{Name: "near", Addr: loopback(71), Args: agenttest.Bootstrap()})
+	far := agenttest.Start(t, agenttest.Options{Name: "far", Addr: loopback(72), Args: agenttest.Bootstrap("-datacenter", "dc2")})
+	c.client = agenttest.Start(t, agenttest.Options{Name: "client", Addr: loopback(73), Args: retryJoin([]string{near.LANAddr})})
+	near.AwaitLeader()
+	far.AwaitLeader()
+	c.client.AwaitOutput(`Synced node info$`)
+	if stdout, stderr, status := near.Consul("join", "-wan", far.WANAddr); status != 0 || !strings.HasPrefix(stdout, "Successfully joined cluster by contacting 1 nodes.") {
+		t.Fatalf("consul join -wan: status %d, %q, %q", status, stdout, stderr)
+	}
+	near.Await("know both datacenters", func() bool {
+		all, err := c.api(near).Catalog().Datacenters()
+		return err == nil && slices.Equal(all, []string{"dc1", "dc2"})
+	})
+	for _, a := range []*agenttest.Agent{near, far} {
+		a.Await("show both servers in members -wan", func() bool {
+			stdout, _, status := a.Consul("members", "-wan", "-status=alive")
+			return status == 0 && strings.Contains(stdout, "near.dc1 ") && strings.Contains(stdout, "far.dc2 ")
+		})
+	}
+
+	kv := c.api(c.client).KV()
+	if _, err := kv.Put(&api.KVPair{Key: "k", Value: []byte("from afar")}, &api.WriteOptions{Datacenter: "dc2"}); err != nil {
+		t.Fatal(err)
+	}
+	if pair, _, err := kv.Get("k", &api.QueryOptions{Datacenter: "dc2"}); err != nil || pair == nil || string(pair.Value) != "from afar" {
+		t.Errorf("?dc=dc2 through the client: %v, %v", pair, err)
+	}
+	if pair, _, err := kv.Get("k", nil); err != nil || pair != nil {
+		t.Errorf("it is in dc1 too: %v, %v", pair, err)
+	}
+	if pair, _, err := c.api(far).KV().Get("k", nil); err != nil || pair == nil {
+		t.Errorf("in dc2: %v, %v", pair, err)
+	}
+	if all, err := c.api(c.client).Catalog().Datacenters(); err != nil || !slices.Equal(all, []string{"dc1", "dc2"}) {
+		t.Errorf("datacenters through the client: %q, %v", all, err)
+	}
+	if addrs, err := resolve(c.client, "consul.service.dc2.consul."); err != nil || !slices.Equal(addrs, []string{far.Addr}) {
+		t.Errorf("DNS for dc2 through the client: %q, %v", addrs, err)
+	}
+	for _, a := range []*agenttest.Agent{near, c.client} {
+		_, _, err := c.api(a).KV().Get("k", &api.QueryOptions{Datacenter: "nowhere"})
+		var refusal api.StatusError
+		if !errors.As(err, &refusal) || refusal.Code != http.StatusInternalServerError || !strings.HasPrefix(refusal.Body, "No path to datacenter") {
+			t.Errorf("%s, of an unknown datacenter: %v", a.Name, err)
+		}
+	}
+}
