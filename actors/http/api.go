@@ -157,7 +157,7 @@ func (a *api) carryOut(w *writer, r *request, on *verb) {
 // handle calls the handler. The body is read before a write takes one of the few
 // places, so that a slow client holds none.
 func (a *api) handle(r *request, on *verb) (*answer, error) {
-	if err := r.readBody(on.body(a.cfg.Limits)); err != nil {
+	if err := r.readBody(on.body(a.cfg.Limits), on.takes.key()); err != nil {
 		return nil, err
 	}
 	if on.writes() && !on.apart {

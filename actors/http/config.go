@@ -115,6 +115,9 @@ type Limits struct {
 	BodyTimeout time.Duration
 	// KVMaxValueSize is the size of a value of the KV store (kv_max_value_size).
 	KVMaxValueSize int64
+	// TxnMaxReqLen is the size of a transaction, if not less than that of a value
+	// (limits.txn_max_req_len).
+	TxnMaxReqLen int64
 	// MaxBodyBytes is the size of any other body.
 	MaxBodyBytes int64
 }
@@ -129,6 +132,7 @@ func DefaultLimits() Limits {
 		ReadHeaderTimeout: 5 * time.Second,
 		BodyTimeout:       2 * time.Minute,
 		KVMaxValueSize:    512 << 10,
+		TxnMaxReqLen:      512 << 10,
 		MaxBodyBytes:      1 << 20,
 	}
 }
@@ -141,5 +145,6 @@ func (l *Limits) fillIn() {
 	l.ReadHeaderTimeout = cmp.Or(l.ReadHeaderTimeout, d.ReadHeaderTimeout)
 	l.BodyTimeout = cmp.Or(l.BodyTimeout, d.BodyTimeout)
 	l.KVMaxValueSize = cmp.Or(l.KVMaxValueSize, d.KVMaxValueSize)
+	l.TxnMaxReqLen = cmp.Or(l.TxnMaxReqLen, d.TxnMaxReqLen)
 	l.MaxBodyBytes = cmp.Or(l.MaxBodyBytes, d.MaxBodyBytes)
 }

@@ -43,9 +43,11 @@ func tooMany(what string, limit int) *problem {
 	}
 }
 
-func tooLarge(size, limit int64) *problem {
+// tooLarge refuses a body, and names the key of the configuration that says how large
+// one may be.
+func tooLarge(size, limit int64, key string) *problem {
 	return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf(
-		"Request body(%d bytes) too large, max size: %d bytes. See https://www.consul.io/docs/agent/config/config-files#kv_max_value_size.", size, limit))
+		"Request body(%d bytes) too large, max size: %d bytes. See https://www.consul.io/docs/agent/config/config-files#%s.", size, limit, key))
 }
 
 func notFound(path string) *problem {

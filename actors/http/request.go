@@ -71,12 +71,12 @@ func (r *request) loggable() string {
 
 // readBody reads the body, if the verb takes one, and refuses one that is longer
 // than the limit, where it can before any of it is read.
-func (r *request) readBody(limit int64) error {
+func (r *request) readBody(limit int64, key string) error {
 	if limit == 0 || r.Body == nil {
 		return nil
 	}
 	if r.ContentLength > limit {
-		return tooLarge(r.ContentLength, limit)
+		return tooLarge(r.ContentLength, limit, key)
 	}
 	control := http.NewResponseController(r.out)
 	_ = control.SetReadDeadline(time.Now().Add(r.api.cfg.Limits.BodyTimeout)) // tests have no connection to set it on
@@ -86,7 +86,7 @@ func (r *request) readBody(limit int64) error {
 		return refusal(http.StatusBadRequest, "the body did not arrive whole: "+err.Error())
 	}
 	if int64(len(body)) > limit {
-		return tooLarge(limit+1, limit) // at least
+		return tooLarge(limit+1, limit, key) // at least
 	}
 	r.body = body
 	return nil

@@ -33,6 +33,7 @@ const (
 	noBody bodySize = iota
 	someBody
 	valueBody // of the KV store
+	txnBody   // a transaction
 )
 
 func (v *verb) body(l Limits) int64 {
@@ -41,9 +42,19 @@ func (v *verb) body(l Limits) int64 {
 		return l.MaxBodyBytes
 	case valueBody:
 		return l.KVMaxValueSize
+	case txnBody:
+		return max(l.TxnMaxReqLen, l.KVMaxValueSize)
 	default:
 		return 0
 	}
+}
+
+// key is the key of the configuration that sets the size.
+func (b bodySize) key() string {
+	if b == txnBody {
+		return "txn_max_req_len"
+	}
+	return "kv_max_value_size"
 }
 
 // writes reports whether the verb may change something.
@@ -156,7 +167,7 @@ func routes(cfg Config) []route {
 		at("/v1/agent/check/update/", put(agentCheckUpdate)),
 		at("/v1/agent/health/service/id/", get(agentHealthID)),
 		at("/v1/agent/health/service/name/", get(agentHealthName)),
-		at("/v1/agent/token/", put(agentToken)),
+		at("/v1/agent/token/", put(aclDisabled)),
 
 		at("/v1/catalog/register", put(register)),
 		at("/v1/catalog/deregister", put(deregister)),
@@ -173,6 +184,10 @@ func routes(cfg Config) []route {
 		at("/v1/health/state/", get(healthState)),
 
 		at("/v1/kv/", get(kvRead), sized(put(kvPut), valueBody), del(kvDelete)),
+
+		at("/v1/txn", sized(put(txn), txnBody)),
+
+		at("/v1/acl/", get(aclDisabled), put(aclDisabled), post(aclDisabled), del(aclDisabled)),
 
 		at("/v1/session/create", put(sessionCreate)),
 		at("/v1/session/destroy/", put(sessionDestroy)),
