@@ -44,11 +44,15 @@ func (s *server) serve(raw net.Conn) {
 			s.handToRaft(nc)
 		}
 	case frame.RPC:
-		s.newStream(ctx, nc, nc).serve()
+		s.newStream(ctx, nc, nc, make(gate, maxRequests)).serve()
 	case frame.Multiplex, frame.MultiplexV2:
 		s.multiplexed(ctx, nc)
 	case frame.TLS, frame.TLSInsecure, frame.NativeTLS:
-		s.remark(nc, "closed a connection that wants TLS, which is not configured here")
+		text := "closed a connection that wants TLS, which is not configured here"
+		if s.cfg.Secure != nil {
+			text = "closed a connection that wants another kind of TLS than there is here"
+		}
+		s.remark(nc, text)
 	default:
 		s.remark(nc, "closed a connection for something else than this server has", zap.Stringer("kind", kind))
 	}
@@ -90,28 +94,27 @@ func (s *server) noteHandshake(nc net.Conn, err error) {
 func (s *server) multiplexed(ctx context.Context, nc net.Conn) {
 	mux := frame.NewServer(nc, s.log)
 	defer mux.Close()
-	slots := make(chan struct{}, maxStreams)
+	streams, requests := make(gate, maxStreams), make(gate, maxRequests)
 	for {
 		sub, err := mux.Accept()
 		if err != nil {
 			s.noteSession(nc, err)
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-			go func() {
-				defer func() { <-slots }()
-				s.stream(ctx, sub)
-			}()
-		default:
+		if !streams.enter() {
 			s.remark(nc, "closed a stream: its connection has too many", zap.Int("limit", maxStreams))
 			_ = sub.Close()
+			continue
 		}
+		go func() {
+			defer streams.leave()
+			s.stream(ctx, sub, requests)
+		}()
 	}
 }
 
 // stream is the goroutine of a stream.
-func (s *server) stream(ctx context.Context, sub net.Conn) {
+func (s *server) stream(ctx context.Context, sub net.Conn, requests gate) {
 	defer sub.Close()
 	defer s.caught(sub)
 	r := bufio.NewReader(sub)
@@ -125,7 +128,7 @@ func (s *server) stream(ctx context.Context, sub net.Conn) {
 		s.remark(sub, "closed a stream for something else than this server has", zap.Stringer("kind", frame.Kind(first[0])))
 		return
 	}
-	s.newStream(ctx, sub, r).serve()
+	s.newStream(ctx, sub, r, requests).serve()
 }
 
 func (s *server) noteSession(nc net.Conn, err error) {
@@ -139,9 +142,15 @@ func (s *server) noteSession(nc net.Conn, err error) {
 // connection alone.
 func (s *server) caught(nc net.Conn) {
 	if reason := recover(); reason != nil {
-		s.log.Error(fmt.Sprintf("a connection failed: %v", reason), from(nc))
-		s.log.Debug("the stack of a failure", zap.ByteString("stack", debug.Stack()))
+		s.failed("a connection failed", reason, from(nc))
+		_ = nc.Close()
 	}
+}
+
+// failed logs a panic: a line for people, and the stack for who looks for it.
+func (s *server) failed(what string, reason any, fields ...zap.Field) {
+	s.log.Error(fmt.Sprintf("%s: %v", what, reason), fields...)
+	s.log.Debug("the stack of a failure", zap.ByteString("stack", debug.Stack()))
 }
 
 // gone says whether an error is only the end of a connection.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -24,9 +23,9 @@ const (
 	// and writeTimeout how long its answer may take to be read.
 	requestTimeout = 30 * time.Second
 	writeTimeout   = 30 * time.Second
-	// maxPipelined is how many requests of one stream are carried out at a time.
-	// Consul's clients send the next when they have the answer.
-	maxPipelined = 64
+	// maxRequests is how many requests of one connection are carried out at a time,
+	// on all of its streams.
+	maxRequests = maxStreams
 )
 
 // stream is a connection, or a stream of one, with requests on it. They are read on
@@ -35,7 +34,7 @@ type stream struct {
 	srv  *server
 	nc   net.Conn
 	in   *frame.Reader
-	room chan struct{} // one for each request that is carried out
+	room gate // of the connection
 
 	ctx context.Context // ends with the stream
 	end context.CancelFunc
@@ -44,8 +43,8 @@ type stream struct {
 }
 
 // newStream returns a stream whose requests come from r; the rest is up to nc.
-func (s *server) newStream(ctx context.Context, nc net.Conn, r io.Reader) *stream {
-	c := &stream{srv: s, nc: nc, in: frame.NewReader(r, frame.RequestLimits(s.cfg.MaxRequest)), room: make(chan struct{}, maxPipelined)}
+func (s *server) newStream(ctx context.Context, nc net.Conn, r io.Reader, room gate) *stream {
+	c := &stream{srv: s, nc: nc, in: frame.NewReader(r, frame.RequestLimits(s.cfg.MaxRequest)), room: room}
 	c.ctx, c.end = context.WithCancel(ctx)
 	return c
 }
@@ -99,18 +98,17 @@ func (c *stream) next() error {
 
 // begin has a request carried out, if there is room.
 func (c *stream) begin(call *call) error {
-	select {
-	case c.room <- struct{}{}:
-	default:
+	if !c.room.enter() {
 		return c.refuse(&call.Request, messages.ErrOverloaded)
 	}
 	if !c.srv.flight.enter() {
-		<-c.room
+		c.room.leave()
 		return c.refuse(&call.Request, messages.ErrLeaving)
 	}
 	go func() {
-		defer func() { <-c.room }()
+		defer c.room.leave()
 		defer c.srv.flight.leave()
+		defer c.srv.caught(c.nc)
 		reply, err := c.carryOut(call)
 		if c.ctx.Err() == nil {
 			c.answer(&call.Request, reply, err)
@@ -123,8 +121,7 @@ func (c *stream) begin(call *call) error {
 func (c *stream) carryOut(call *call) (reply any, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			c.srv.log.Error(fmt.Sprintf("a request failed: %v", reason), zap.String("method", call.method.name), from(c.nc))
-			c.srv.log.Debug("the stack of a failure", zap.ByteString("stack", debug.Stack()))
+			c.srv.failed("a request failed", reason, zap.String("method", call.method.name), from(c.nc))
 			err = messages.ErrCrashed
 		}
 	}()

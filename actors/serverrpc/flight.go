@@ -2,6 +2,21 @@ package serverrpc
 
 import "sync"
 
+// gate lets so many in at a time and no more.
+type gate chan struct{}
+
+// enter reports whether there was room. Who has entered leaves.
+func (g gate) enter() bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g gate) leave() { <-g }
+
 // flight counts the requests that are being carried out, on their goroutines, and
 // knows when a drain is done. The zero value has none.
 type flight struct {

@@ -2,6 +2,7 @@ package serverrpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -129,7 +130,7 @@ func (h *here) raftStats(_ context.Context, _ *wire.EmptyReadRequest, reply *wir
 // removePeer takes a server from the peer set, if this one leads.
 func (h *here) removePeer(ctx context.Context, args *wire.RemovePeerRequest, _ *struct{}) error {
 	if args.ID == "" {
-		return fmt.Errorf("Peer.Remove needs the ID of the server")
+		return errors.New("Peer.Remove needs the ID of a server")
 	}
 	_, err := ask.Do(ctx, h.cfg.Raft, &messages.RemovePeer{ID: args.ID})
 	return err

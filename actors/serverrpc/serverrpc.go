@@ -110,7 +110,7 @@ func (a *serverrpcActor) Receive(ctx actor.Context) {
 	case *messages.Drain:
 		a.drain(ctx, msg)
 	case *tryAgain:
-		a.listen(ctx)
+		a.maybeListen(ctx)
 	case *actor.Stopped, *actor.DeadLetterResponse:
 	default:
 		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
@@ -137,6 +137,13 @@ func (a *serverrpcActor) listen(ctx actor.Context) {
 		a.retry = time.AfterFunc(bindPause, func() { root.Send(self, &tryAgain{}) })
 	default:
 		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: explainListen(a.cfg.Addr, err)})
+	}
+}
+
+// maybeListen tries again, unless the agent is leaving.
+func (a *serverrpcActor) maybeListen(ctx actor.Context) {
+	if a.srv.draining.Err() == nil {
+		a.listen(ctx)
 	}
 }
 

@@ -120,6 +120,10 @@ func TestOwnMethods(t *testing.T) {
 	if err := s.pool.RemovePeer(ctx, addr, ""); err == nil {
 		t.Error("nobody was removed, and no error")
 	}
+	var set wire.RaftConfigurationResponse
+	if err := s.pool.Call(ctx, addr, "Operator.RaftGetConfiguration", &wire.DCSpecificRequest{}, &set); err != nil || len(set.Servers) != 2 {
+		t.Errorf("peer set %+v, %v", set, err)
+	}
 	s.follow("")
 	if err := s.pool.RemovePeer(ctx, addr, "b"); err == nil || err.Error() != messages.ErrNotLeader.Error() {
 		t.Errorf("remove, asked of a follower: %v", err)
@@ -207,19 +211,19 @@ func TestPanicIsOfOneRequest(t *testing.T) {
 	}
 }
 
-// TestTooManyOnOneStream sends more requests than are carried out at a time.
-func TestTooManyOnOneStream(t *testing.T) {
+// TestTooManyRequests sends more requests than are carried out at a time.
+func TestTooManyRequests(t *testing.T) {
 	s := open(t, nil)
 	if err := s.put(t.Context(), s.addr(), "k", "v"); err != nil {
 		t.Fatal(err)
 	}
 	nc := s.dial(t, byte(frame.RPC))
 	wait := wire.QueryOptions{MinQueryIndex: 1000}
-	for i := range maxPipelined {
+	for i := range maxRequests {
 		write(t, nc, request(t, uint64(i), "KVS.Get", &wire.KeyRequest{Datacenter: "dc1", Key: "k", QueryOptions: wait}))
 	}
-	write(t, nc, request(t, 1000, "Status.Ping", struct{}{}))
-	if got := answer(t, reader(nc), nil); got.Seq != 1000 || got.Error != messages.ErrOverloaded.Error() {
+	write(t, nc, request(t, 1<<40, "Status.Ping", struct{}{}))
+	if got := answer(t, reader(nc), nil); got.Seq != 1<<40 || got.Error != messages.ErrOverloaded.Error() {
 		t.Errorf("answer %+v, want %v", got, messages.ErrOverloaded)
 	}
 }

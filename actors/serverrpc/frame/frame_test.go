@@ -211,7 +211,7 @@ func TestHonestRepliesFit(t *testing.T) {
 		Checks: wire.HealthChecks{{Node: "n", CheckID: "c"}, {Node: "n", CheckID: "d"}},
 	}
 	var instances wire.IndexedCheckServiceNodes
-	for range 5000 {
+	for range 1000 {
 		instances.Nodes = append(instances.Nodes, instance)
 	}
 	for _, tt := range []struct {

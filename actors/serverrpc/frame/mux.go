@@ -41,31 +41,39 @@ type Mux struct {
 // NewServer returns the side of a connection that accepts streams. What the library
 // has to say is about what the other side did, and goes to log at DEBUG. Close closes
 // the connection as well.
-func NewServer(conn net.Conn, log *zap.Logger) *Mux { return newMux(conn, log, yamux.Server) }
+func NewServer(conn net.Conn, log *zap.Logger) *Mux {
+	return newMux(conn, yamux.Server, settings(log), keepalive)
+}
 
 // NewClient returns the side of a connection that opens streams; see NewServer.
-func NewClient(conn net.Conn, log *zap.Logger) *Mux { return newMux(conn, log, yamux.Client) }
+func NewClient(conn net.Conn, log *zap.Logger) *Mux {
+	return newMux(conn, yamux.Client, settings(log), keepalive)
+}
 
-func newMux(conn net.Conn, log *zap.Logger, side func(io.ReadWriteCloser, *yamux.Config) (*yamux.Session, error)) *Mux {
+func settings(log *zap.Logger) *yamux.Config {
 	conf := yamux.DefaultConfig()
 	conf.AcceptBacklog = backlog
 	conf.StreamCloseTimeout = closeTimeout
 	conf.EnableKeepAlive = false // its failure would come as a surprise to who waits
 	conf.LogOutput = nil
 	conf.Logger = quiet{log}
+	return conf
+}
+
+func newMux(conn net.Conn, side func(io.ReadWriteCloser, *yamux.Config) (*yamux.Session, error), conf *yamux.Config, keepalive time.Duration) *Mux {
 	m := &Mux{streams: map[*Stream]struct{}{}}
 	session, err := side(&watched{conn, m.letGo}, conf)
 	if err != nil {
 		panic(err) // the configuration is ours
 	}
 	m.session = session
-	go m.keepAlive(conn)
+	go m.keepAlive(conn, keepalive)
 	return m
 }
 
 // keepAlive ends the connection when the other side does not answer any more.
-func (m *Mux) keepAlive(conn net.Conn) {
-	again := time.NewTicker(keepalive)
+func (m *Mux) keepAlive(conn net.Conn, every time.Duration) {
+	again := time.NewTicker(every)
 	defer again.Stop()
 	for {
 		select {

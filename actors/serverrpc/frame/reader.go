@@ -158,6 +158,12 @@ func (r *Reader) take(n, limit int) error {
 	if n > limit-len(r.value) {
 		return tooLong(limit)
 	}
+	if n <= r.r.Buffered() { // as most are
+		b, _ := r.r.Peek(n)
+		r.value = append(r.value, b...)
+		_, _ = r.r.Discard(n)
+		return nil
+	}
 	for n > 0 {
 		have, some := len(r.value), min(n, chunk)
 		r.value = append(r.value, make([]byte, some)...)
