@@ -61,7 +61,20 @@ func (l *ledger) below(prefix string) (things []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for thing, may := range l.may {
-		if len(thing) > len(prefix) && thing[:len(prefix)] == prefix && !slices.Equal(may, []string{absent}) {
+		if strings.HasPrefix(thing, prefix) && !slices.Equal(may, []string{absent}) {
+			things = append(things, thing)
+		}
+	}
+	return things
+}
+
+// there returns the things whose names begin with prefix and that are there for
+// sure, and have been looked at.
+func (l *ledger) there(prefix string) (things []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for thing, e := range l.seen {
+		if strings.HasPrefix(thing, prefix) && e.value != absent && slices.Equal(l.may[thing], []string{e.value}) {
 			things = append(things, thing)
 		}
 	}

@@ -63,6 +63,9 @@ func (c *crash) load() (end func()) {
 		run(func(l *crashClient) { l.putKeys(fmt.Sprintf("crash/%s-%d", stamp, w)) })
 	}
 	run(func(l *crashClient) { l.putNodes("n-" + strings.ReplaceAll(stamp, "/", "-")) })
+	for _, a := range c.servers {
+		run(func(l *crashClient) { l.putServices(a, stamp, fmt.Sprintf("%d/", c.round-keptRounds)) })
+	}
 	run(func(l *crashClient) { l.deleteKeys(fmt.Sprintf("crash/%d/", c.round-keptRounds)) })
 	run(func(l *crashClient) { l.count(fmt.Sprintf("crash/%s-counter", stamp)) })
 	if c.chance.IntN(4) == 0 {
@@ -123,6 +126,26 @@ func (l *crashClient) putNodes(prefix string) {
 	}
 }
 
+// putServices registers services at an agent, takes some of them away again, and
+// those of an earlier round. An agent keeps them by itself.
+func (l *crashClient) putServices(a *agenttest.Agent, prefix, earlier string) {
+	deregister := func(thing string) {
+		id := strings.TrimPrefix(thing, "agent/"+a.Name+"/")
+		l.writeAt(a, http.MethodPut, "/v1/agent/service/deregister/"+id, "", absent, thing)
+	}
+	for _, thing := range l.ledger.there("agent/" + a.Name + "/" + earlier) {
+		deregister(thing)
+	}
+	for i := 1; l.ctx.Err() == nil; i++ {
+		id := fmt.Sprintf("%s/%d", prefix, i)
+		thing := "agent/" + a.Name + "/" + id
+		body := fmt.Sprintf(`{"Name": "crash-agent", "ID": %q, "Port": %d, "Check": {"TTL": "1h", "Status": "passing"}}`, id, i)
+		if l.writeAt(a, http.MethodPut, "/v1/agent/service/register", body, strconv.Itoa(i), thing) && l.chance.IntN(4) == 0 {
+			deregister(thing)
+		}
+	}
+}
+
 // count writes a key again and again, and reads it back at once, from whichever
 // server: who has been told that it was written reads no older value, and no older
 // index.
@@ -133,7 +156,7 @@ func (l *crashClient) count(prefix string) {
 			i++ // as above
 			continue
 		}
-		resp, err := l.client.Get("http://" + l.server() + "/v1/kv/" + key + "?raw")
+		resp, err := l.client.Get("http://" + l.server().HTTPAddr + "/v1/kv/" + key + "?raw")
 		if err != nil {
 			continue
 		}
@@ -151,13 +174,17 @@ func (l *crashClient) count(prefix string) {
 	}
 }
 
-// server returns the address of any server.
-func (l *crashClient) server() string { return l.servers[l.chance.IntN(len(l.servers))].HTTPAddr }
+// server returns any server.
+func (l *crashClient) server() *agenttest.Agent { return l.servers[l.chance.IntN(len(l.servers))] }
 
-// write sends a request that gives things a value, and reports whether it was
-// acknowledged.
+// write sends a request that gives things a value to any server, and reports
+// whether it was acknowledged.
 func (l *crashClient) write(method, path, body, value string, things ...string) bool {
-	req, err := http.NewRequest(method, "http://"+l.server()+path, strings.NewReader(body))
+	return l.writeAt(l.server(), method, path, body, value, things...)
+}
+
+func (l *crashClient) writeAt(a *agenttest.Agent, method, path, body, value string, things ...string) bool {
+	req, err := http.NewRequest(method, "http://"+a.HTTPAddr+path, strings.NewReader(body))
 	if err != nil {
 		l.t.Error(err)
 		return false
@@ -173,7 +200,8 @@ func (l *crashClient) write(method, path, body, value string, things ...string) 
 	if err != nil {
 		return false
 	}
-	if resp.StatusCode != http.StatusOK || strings.TrimSpace(string(answer)) != "true" {
+	yes := strings.TrimSpace(string(answer))
+	if resp.StatusCode != http.StatusOK || yes != "true" && yes != "" { // /v1/agent says nothing
 		l.refuse(method, path, resp, answer)
 		return false
 	}
@@ -214,20 +242,33 @@ func (c *crash) verify(a *agenttest.Agent) {
 		has["node/"+n.Node] = entry{fmt.Sprintf("%s:%d", n.Address, n.ServicePort), n.ModifyIndex}
 	}
 	c.compare(a, "node/", has)
+
+	var services map[string]struct{ Port int }
+	c.ask(a, "/v1/agent/services", &services)
+	has = map[string]entry{}
+	for id, s := range services {
+		has["agent/"+a.Name+"/"+id] = entry{value: strconv.Itoa(s.Port)}
+	}
+	c.compare(a, "agent/"+a.Name+"/", has)
+
 	c.list(a, "/v1/catalog/nodes", &nodes)
 	c.list(a, "/v1/catalog/services", new(map[string][]string))
 }
 
-// list asks for everything, and checks the index of the answer. Nothing at all is
-// an answer, too.
+// list asks for everything, and checks the index of the answer.
 func (c *crash) list(a *agenttest.Agent, query string, out any) {
+	c.t.Helper()
+	c.forward(query, c.ask(a, query, out))
+}
+
+// ask asks a server. Nothing at all is an answer, too.
+func (c *crash) ask(a *agenttest.Agent, query string, out any) *http.Response {
 	c.t.Helper()
 	resp, err := http.Get("http://" + a.HTTPAddr + query)
 	if err != nil {
 		c.t.Fatalf("%s: %v", query, err)
 	}
 	defer resp.Body.Close()
-	c.forward(query, resp)
 	switch resp.StatusCode {
 	case http.StatusNotFound:
 	case http.StatusOK:
@@ -238,6 +279,7 @@ func (c *crash) list(a *agenttest.Agent, query string, out any) {
 		text, _ := io.ReadAll(resp.Body)
 		c.t.Fatalf("%s: %s %s", query, resp.Status, text)
 	}
+	return resp
 }
 
 func (c *crash) compare(a *agenttest.Agent, prefix string, has map[string]entry) {
