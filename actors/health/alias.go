@@ -51,9 +51,7 @@ func (a *aliasActor) Receive(ctx actor.Context) {
 		if a.end != nil {
 			a.end()
 		}
-	case *renewed:
-		a.last = result{}
-	case *actor.Stopped:
+	case *renewed, *actor.Stopped:
 	default:
 		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
 	}

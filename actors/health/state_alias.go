@@ -42,10 +42,14 @@ func aliased(own string, run *wire.CheckType, checks iter.Seq[*wire.HealthCheck]
 			r.output = "All checks passing."
 		}
 	}
-	if !found && !there {
+	switch {
+	case found || there:
+		return r
+	case run.AliasService == "":
+		return result{wire.HealthCritical, fmt.Sprintf("Node %s could not be found", run.AliasNode)}
+	default:
 		return result{wire.HealthCritical, fmt.Sprintf("Service %s could not be found on node %s", run.AliasService, run.AliasNode)}
 	}
-	return r
 }
 
 // aliasedNode is aliased for a service of another node.
