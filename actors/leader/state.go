@@ -69,13 +69,7 @@ func (s self) impostor(m messages.Member, has entry) *change {
 func (s self) alive(m messages.Member, has entry) *change {
 	service := s.service(m)
 	want := s.registration(m, service, wire.HealthPassing, wire.SerfCheckAliveOutput)
-	if has.node != nil && has.node.Address != want.Address {
-		// The node has moved. It will say the rest of what it is itself; until then
-		// what it said before stands.
-		want.SkipNodeUpdate = false
-		want.TaggedAddresses, want.NodeMeta = has.node.TaggedAddresses, has.node.Meta
-	}
-	if has.node != nil && has.node.Address == want.Address &&
+	if has.node != nil &&
 		has.serf != nil && has.serf.Status == wire.HealthPassing && has.serf.Output == wire.SerfCheckAliveOutput &&
 		(service == nil || sameService(has.consul, service)) {
 		return nil
@@ -137,8 +131,9 @@ func (s self) registration(m messages.Member, service *wire.NodeService, status,
 			Status:  status,
 			Output:  output,
 		},
-		// What else a node says of itself, its metadata and tagged addresses, it
-		// writes itself.
+		// What a node that is there already says of itself, its addresses and
+		// metadata, it writes itself, also when it has moved. What was read of it here
+		// may be older than what it has just written.
 		SkipNodeUpdate: true,
 	}
 }

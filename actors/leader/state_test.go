@@ -52,7 +52,7 @@ func TestJudge(t *testing.T) {
 		{name: "new_client", member: alive, want: "register passing"},
 		{name: "known_client", member: alive, has: stored(alive, wire.HealthPassing)},
 		{name: "client_is_back", member: alive, has: stored(alive, wire.HealthCritical), want: "register passing"},
-		{name: "client_has_moved", member: alive, has: moved, want: "register passing"},
+		{name: "client_that_moved_says_so_itself", member: alive, has: moved},
 		{name: "new_server", member: server("s2", messages.MemberAlive), want: "register passing"},
 		{name: "known_server", member: server("s2", messages.MemberAlive), has: stored(server("s2", messages.MemberAlive), wire.HealthPassing)},
 		{name: "server_on_another_port", member: server("s2", messages.MemberAlive), has: otherPort, want: "register passing"},
@@ -115,12 +115,11 @@ func TestImpostor(t *testing.T) {
 	}
 }
 
-func TestMoveKeepsWhatTheNodeSaidOfItself(t *testing.T) {
+func TestMoveLeavesTheNodeAlone(t *testing.T) {
 	m := client("n", messages.MemberAlive)
-	has := stored(m, wire.HealthPassing)
+	has := stored(m, wire.HealthCritical)
 	has.node = &wire.Node{Node: "n", Address: "127.0.0.9", Meta: map[string]string{"rack": "r1"}}
-	got := us.judge(m, has).register
-	if got.SkipNodeUpdate || got.NodeMeta["rack"] != "r1" || got.Address != "127.0.0.2" {
+	if got := us.judge(m, has).register; !got.SkipNodeUpdate || got.Check.Status != wire.HealthPassing {
 		t.Errorf("a node that moved is written as %+v", got)
 	}
 }
