@@ -163,6 +163,7 @@ func (p *plot) router() actor.Producer {
 		WAN:        p.wanView(),
 		Routes:     &p.routes,
 		WANPool:    p.at(wanName),
+		LANPool:    p.at(lanName),
 	})
 }
 

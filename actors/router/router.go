@@ -2,7 +2,7 @@
 // others.
 //
 //	gossip ──MembersChanged──▶ router ──Routes (published)──▶ invoke
-//	invoke ──ServerFailed────▶        ──JoinPool────────────▶ gossip (WAN)
+//	invoke ──ServerFailed────▶        ──JoinPool────────────▶ gossip
 //
 // It owns the order in which servers are asked: one that could not be reached goes
 // to the end, and now and then the first does, so that the agents of a datacenter
@@ -26,7 +26,7 @@ import (
 // Name is the name the actor is spawned under.
 const Name = "router"
 
-// floodInterval is how often the LAN and the WAN pool are compared. Consul has ten
+// floodInterval is how often it is looked which servers the pools lack. Consul has ten
 // seconds.
 const floodInterval = 5 * time.Second
 
@@ -45,6 +45,10 @@ type Config struct {
 	// WANPool is asked to take in servers of this datacenter that are not in the WAN
 	// pool. Optional: nobody is.
 	WANPool ask.Address
+	// LANPool is asked to contact the servers that were there, when none is: Serf
+	// looks for those that failed, now and then, but never for those that left.
+	// Optional: nobody is.
+	LANPool ask.Address
 }
 
 // New returns the producer of a router actor.
@@ -69,7 +73,7 @@ var _ actor.Actor = (*routerActor)(nil)
 // What comes from the actor's own timers.
 type (
 	turn  struct{} // let another server be first
-	flood struct{} // take servers into the WAN pool
+	flood struct{} // have the pools take in the servers that they lack
 )
 
 // Receive implements actor.Actor.
@@ -118,13 +122,17 @@ func (a *routerActor) look() {
 }
 
 // flood has the WAN pool join the servers of this datacenter that it lacks, so that
-// joining one server over the WAN joins all.
+// joining one server over the WAN joins all. An agent that has lost all its servers
+// looks for them where they were.
 func (a *routerActor) flood(ctx actor.Context) {
-	if a.cfg.WAN == nil {
-		return
+	lan := a.cfg.LAN.Load()
+	if a.cfg.WAN != nil {
+		if addresses := absent(lan, a.cfg.WAN.Load()); len(addresses) > 0 {
+			a.cfg.WANPool.Tell(&messages.JoinPool{Addresses: addresses})
+		}
 	}
-	if addresses := absent(a.cfg.LAN.Load(), a.cfg.WAN.Load()); len(addresses) > 0 {
-		a.cfg.WANPool.Tell(&messages.JoinPool{Addresses: addresses})
+	if addresses := lost(lan); len(addresses) > 0 {
+		a.cfg.LANPool.Tell(&messages.JoinPool{Addresses: addresses})
 	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()
 	a.floods = time.AfterFunc(floodInterval, func() { root.Send(self, &flood{}) })

@@ -108,6 +108,34 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+func TestLost(t *testing.T) {
+	with := func(statuses ...messages.MemberStatus) *messages.PoolView {
+		v := pool("a.dc1", "b.dc1", "c.dc1")
+		for i, status := range statuses {
+			v.Members[i].Status, v.Members[i].Port = status, 8301
+		}
+		delete(v.Members[2].Tags, "role") // a client
+		return v
+	}
+	tests := []struct {
+		name string
+		lan  *messages.PoolView
+		want []string
+	}{
+		{name: "nothing_known"},
+		{name: "one_is_there", lan: with(messages.MemberLeft, messages.MemberAlive, messages.MemberAlive)},
+		{name: "none_is_there", lan: with(messages.MemberLeft, messages.MemberFailed, messages.MemberAlive),
+			want: []string{"a.dc1/127.0.0.1:8301", "b.dc1/127.0.0.2:8301"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := lost(tt.lan); !slices.Equal(got, tt.want) {
+				t.Errorf("lost = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestRouter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lan messages.Published[messages.PoolView]

@@ -3,6 +3,7 @@ package router
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/actor-consul/consul/messages"
@@ -115,6 +116,26 @@ func absent(lan, wan *messages.PoolView) (addresses []string) {
 			continue
 		}
 		addresses = append(addresses, name+"/"+hostPort(m.Addr, port))
+	}
+	return addresses
+}
+
+// lost returns where the servers of the pool were, if none of them is there any
+// more. They may have left one after the other and come back, and then none of them
+// knows of us.
+func lost(lan *messages.PoolView) (addresses []string) {
+	if lan == nil {
+		return nil
+	}
+	for _, m := range lan.Members {
+		s, ok := m.Server()
+		switch {
+		case !ok:
+		case s.Status == messages.MemberAlive:
+			return nil
+		default:
+			addresses = append(addresses, m.Name+"/"+hostPort(m.Addr, strconv.Itoa(int(m.Port))))
+		}
 	}
 	return addresses
 }
