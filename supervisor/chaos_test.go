@@ -10,14 +10,18 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
 
+	serverclient "github.com/actor-consul/consul/actors/serverrpc/client"
 	"github.com/actor-consul/consul/cmd/consul/rpcclient"
 	"github.com/actor-consul/consul/messages"
 )
 
-// door is the actor through which the load speaks to the agent: when it fails,
-// requests fail with it.
-const door = "http"
+// When these fail, requests fail with them: all, or those to register a service.
+const (
+	door   = "http"
+	keeper = "local"
+)
 
 // TestCrash makes each actor of the tree fail under a load, and shows that nothing
 // that was acknowledged is lost. The cases are the tree itself, so that an actor
@@ -59,8 +63,8 @@ func crashAndGoOn(t *testing.T, name string) {
 	}
 	l.rest()
 
-	if name != door && len(l.failed) > 0 {
-		t.Errorf("%d requests failed, although they do not need %s: %v", len(l.failed), name, l.complaints(5))
+	if name != door && len(l.failed) > 0 || name != door && name != keeper && len(l.unserviced) > 0 {
+		t.Errorf("%d requests failed, although they do not need %s: %v", len(l.failed)+len(l.unserviced), name, l.complaints(5))
 	}
 	for other, info := range s.actors() {
 		if other != name && info.Restarts != 0 {
@@ -119,10 +123,16 @@ func (s *site) awaitRestarted(name string, times int) {
 	}
 }
 
-// probe speaks to every door once: DNS and the RPC of port 8400 here, HTTP by the
-// load.
+// probe speaks to every door once: 8300, 8400 and 8600 here, 8500 by the load.
 func (s *site) probe() {
 	s.t.Helper()
+	pool := serverclient.NewPool(serverclient.Config{Logger: zap.NewNop()})
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	if err := pool.Ping(ctx, s.at("serverrpc")); err != nil {
+		s.t.Errorf("port 8300: %v", err)
+	}
 	client, err := rpcclient.Dial(s.at("rpc"), patience)
 	if err != nil {
 		s.t.Fatalf("port 8400: %v", err)
@@ -132,10 +142,8 @@ func (s *site) probe() {
 	if err != nil || len(members) != 1 || members[0].Name != s.cfg.Node.Name || members[0].Status != "alive" {
 		s.t.Errorf("port 8400: members = %+v, %v", members, err)
 	}
-	if _, ok := s.actors()["dns"]; ok {
-		s.probeDNS("udp")
-		s.probeDNS("tcp")
-	}
+	s.probeDNS("udp")
+	s.probeDNS("tcp")
 }
 
 // probeDNS asks for the address of this server. That its own catalog entry is
@@ -204,7 +212,7 @@ func TestCrashKeepsWatchers(t *testing.T) {
 	s.start()
 	l := newLoad(s.at("http"))
 	defer l.client.CloseIdleConnections()
-	if body, status, err := l.do(http.MethodPut, "load/watched", "old"); status != http.StatusOK {
+	if body, status, err := l.do(http.MethodPut, "/v1/kv/load/watched", "old"); status != http.StatusOK {
 		t.Fatal(body, err)
 	}
 	resp, err := l.client.Get(l.base + "/v1/kv/load/watched")
@@ -236,7 +244,7 @@ func TestCrashKeepsWatchers(t *testing.T) {
 		t.Errorf("woken before the write, with %s", early)
 	default:
 	}
-	if body, status, err := l.do(http.MethodPut, "load/watched", "new"); status != http.StatusOK {
+	if body, status, err := l.do(http.MethodPut, "/v1/kv/load/watched", "new"); status != http.StatusOK {
 		t.Fatal(body, err)
 	}
 	if got := <-woken; got == index || !isNumber(got) {
