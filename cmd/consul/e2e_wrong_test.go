@@ -202,7 +202,7 @@ func TestFullDisk(t *testing.T) {
 	limit(t, a, 1)
 	first := make(chan error, 1)
 	go func() { first <- put("first") }()
-	a.AwaitOutput(`\[ERR\] raft: the raft log cannot be written: writes are refused and reads go on until it can; make room on its disk, or mend it path=\S+/raft/wal error=.*file too large`)
+	a.AwaitOutput(`\[ERR\] raft: the raft log cannot be written: writes are refused and reads go on until it can; make room on its disk, or mend it path=\S+/raft/wal .*error=.*file too large`)
 	err := put("second")
 	var refusal api.StatusError
 	if !errors.As(err, &refusal) || refusal.Code != 500 || !strings.HasPrefix(refusal.Body, "the raft log cannot be written: ") {
