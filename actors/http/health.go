@@ -3,6 +3,7 @@ package http
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages/wire"
@@ -38,16 +39,18 @@ var (
 	}.handle
 
 	healthService = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
-		read: endpoint.HealthServiceNodes, cached: true,
-		args: func(r *request, args *wire.ServiceSpecificRequest) error {
-			if _, err := r.passing(); err != nil { // before anything is asked
-				return err
-			}
-			return ofService(r, args)
-		},
-		show: showInstances,
+		read: endpoint.HealthServiceNodes, args: ofInstances, cached: true, show: showInstances,
 	}.handle
 )
+
+// ofInstances reads the arguments of what is asked of a service's instances and
+// their checks.
+func ofInstances(r *request, args *wire.ServiceSpecificRequest) error {
+	if _, err := r.passing(); err != nil { // before anything is asked
+		return err
+	}
+	return ofService(r, args)
+}
 
 func showChecks(_ *request, reply *wire.IndexedHealthChecks) (*answer, error) {
 	return with(mended(reply.HealthChecks, taggedCheck)), nil
@@ -66,6 +69,9 @@ func showInstances(r *request, reply *wire.IndexedCheckServiceNodes) (*answer, e
 		n.Checks = mended(n.Checks, taggedCheck)
 		n.Service = taggedService(n.Service)
 		shown = append(shown, n)
+	}
+	if r.has("cached") && !r.has("near") && !strings.HasPrefix(r.URL.Path, "/v1/health/ingress/") {
+		reply.KnownLeader = false // Consul's cache is filled from a stream, which does not say
 	}
 	return with(shown), nil
 }

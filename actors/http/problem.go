@@ -50,6 +50,15 @@ func tooLarge(size, limit int64, key string) *problem {
 		"Request body(%d bytes) too large, max size: %d bytes. See https://www.consul.io/docs/agent/config/config-files#%s.", size, limit, key))
 }
 
+// severalWrong tells of errors as Consul's list of errors does.
+func severalWrong(wrong []string) *problem {
+	noun := "errors"
+	if len(wrong) == 1 {
+		noun = "error"
+	}
+	return refusal(http.StatusInternalServerError, fmt.Sprintf("%d %s occurred:\n\t* %s\n\n", len(wrong), noun, strings.Join(wrong, "\n\t* ")))
+}
+
 func notFound(path string) *problem {
 	if strings.Contains(path, "/v1/") {
 		return refusal(http.StatusNotFound, "Invalid URL path: not a recognized HTTP API endpoint\n")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -175,12 +176,16 @@ func routes(cfg Config) []route {
 		at("/v1/catalog/nodes", get(catalogNodes)),
 		at("/v1/catalog/services", get(catalogServices)),
 		at("/v1/catalog/service/", get(catalogService)),
+		at("/v1/catalog/connect/", get(catalogConnect)),
+		at("/v1/catalog/gateway-services/", get(catalogGatewayServices)),
 		at("/v1/catalog/node/", get(catalogNode)),
 		at("/v1/catalog/node-services/", get(catalogNodeServices)),
 
 		at("/v1/health/node/", get(healthNode)),
 		at("/v1/health/checks/", get(healthChecks)),
 		at("/v1/health/service/", get(healthService)),
+		at("/v1/health/connect/", get(healthConnect)),
+		at("/v1/health/ingress/", get(healthIngress)),
 		at("/v1/health/state/", get(healthState)),
 
 		at("/v1/kv/", get(kvRead), sized(put(kvPut), valueBody), del(kvDelete)),
@@ -206,6 +211,8 @@ func routes(cfg Config) []route {
 		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
 		at("/v1/operator/autopilot/health", get(autopilotHealth)),
 		at("/v1/operator/autopilot/state", get(autopilotState)),
+		at("/v1/operator/keyring", get(keyringOf(messages.ListKeys)), sized(post(keyringOf(messages.InstallKey)), someBody),
+			put(keyringOf(messages.UseKey)), sized(del(keyringOf(messages.RemoveKey)), someBody)),
 		at("/v1/operator/usage", get(operatorUsage)),
 
 		at("/v1/snapshot", get(snapshotSave), streamed(put(snapshotRestore))),

@@ -1,0 +1,52 @@
+package http
+
+import (
+	"net/http"
+
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// The routes of a service mesh, which this agent is no part of. Proxies and services
+// that speak the protocol themselves may be registered, and are found; what needs a
+// configuration of the mesh has an empty list.
+var (
+	catalogConnect = query[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{
+		read: endpoint.ServiceNodes, cached: true,
+		args: func(r *request, args *wire.ServiceSpecificRequest) error {
+			args.Connect = true
+			return ofService(r, args)
+		},
+		show: func(_ *request, reply *wire.IndexedServiceNodes) (*answer, error) {
+			return with(mended(reply.ServiceNodes, taggedInstance)), nil
+		},
+	}.handle
+
+	catalogGatewayServices = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
+		read: endpoint.HealthServiceNodes,
+		args: func(r *request, args *wire.ServiceSpecificRequest) error {
+			if r.tail == "" {
+				return refusal(http.StatusBadRequest, "Missing gateway name")
+			}
+			args.Ingress = true // the index of the gateway, and no instance
+			return ofService(r, args)
+		},
+		show: func(*request, *wire.IndexedCheckServiceNodes) (*answer, error) { return with([]struct{}{}), nil },
+	}.handle
+
+	healthConnect = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
+		read: endpoint.HealthServiceNodes, cached: true, show: showInstances,
+		args: func(r *request, args *wire.ServiceSpecificRequest) error {
+			args.Connect = true
+			return ofInstances(r, args)
+		},
+	}.handle
+
+	healthIngress = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
+		read: endpoint.HealthServiceNodes, cached: true, show: showInstances,
+		args: func(r *request, args *wire.ServiceSpecificRequest) error {
+			args.Ingress = true
+			return ofInstances(r, args)
+		},
+	}.handle
+)
