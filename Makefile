@@ -38,6 +38,9 @@ bench: build ## Speed and size, each beside a bare ceiling of the same run
 crash: ## kill -9 at 200 random moments under write load; nothing acknowledged may be lost
 	go test -run '^TestCrash' -count=1 -v -timeout 60m ./cmd/consul -args -crashes 200
 
+cluster: ## Clusters that leave, die, restart, move and span datacenters
+	go test -race -run '^TestCluster' -count=1 -v ./cmd/consul -args -cluster
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 
@@ -47,4 +50,4 @@ SUITE ?= ../shared/conformance/api-suite.sh
 conformance: build ## The official Go client's own tests (needs openssl and python3)
 	bash $(SUITE) $(BIN) v1.34.5
 
-.PHONY: help run build test check fmt lint bench crash flaky conformance
+.PHONY: help run build test check fmt lint bench crash cluster flaky conformance

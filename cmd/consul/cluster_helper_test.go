@@ -188,6 +188,10 @@ func (c *cluster) begin(work func(ctx context.Context, n int) error) (end func()
 				last = now
 			case !errors.Is(err, context.Canceled):
 				s.failed = append(s.failed, err)
+				select { // not as fast as it can
+				case <-time.After(10 * time.Millisecond):
+				case <-ctx.Done():
+				}
 			}
 		}
 	})
@@ -203,6 +207,9 @@ func (c *cluster) begin(work func(ctx context.Context, n int) error) (end func()
 func (c *cluster) tell(what string, s *strain, flawless bool) {
 	c.t.Helper()
 	c.t.Logf("%s: %d done, %d failed, longest gap %v", what, s.done, len(s.failed), rounded(s.gap))
+	if len(s.failed) > 0 {
+		c.t.Logf("the first and the last failure: %v; %v", s.failed[0], s.failed[len(s.failed)-1])
+	}
 	switch {
 	case s.done == 0:
 		c.t.Errorf("%s: none was done, so this shows nothing; %v", what, errors.Join(s.failed...))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -57,13 +58,14 @@ func (c *cluster) leaderLeaves() {
 	leader := c.awaitLeader(c.servers...)
 	remain := c.others(leader)
 	end := c.write(remain[0])
-	if _, stderr, status := leader.Consul("leave"); status != 0 {
-		t.Errorf("consul leave: status %d, %s", status, stderr)
-	}
-	if status := leader.Wait(); status != 0 {
-		t.Errorf("exit status after consul leave = %d", status)
-	}
+	c.writeSome(remain[1]) // all are at it
+	began := time.Now()
+	leader.Interrupt()
 	c.awaitMember(leader.Name, serfLeft, remain...)
+	if status := leader.Wait(); status != 0 {
+		t.Errorf("exit status after Ctrl-C = %d", status)
+	}
+	t.Logf("%s is gone, after %v", leader.Name, rounded(time.Since(began)))
 	c.awaitLeader(remain...)
 	c.awaitVoters(remain...)
 	c.writeSome(remain[1])
@@ -173,6 +175,10 @@ func TestClusterRestart(t *testing.T) {
 		way.all()
 		c.awaitLeader(c.servers...)
 		c.awaitVoters(c.servers...)
+		c.client.Await("take writes again", func() bool {
+			_, err := c.api(c.client).KV().Put(&api.KVPair{Key: "again"}, nil)
+			return err == nil
+		})
 		c.writeSome(c.client)
 		c.tell("writes through the client", end(), false)
 		c.verify(c.servers...)
@@ -250,12 +256,6 @@ func TestClusterWAN(t *testing.T) {
 	}
 	if pair, _, err := c.api(far).KV().Get("k", nil); err != nil || pair == nil {
 		t.Errorf("in dc2: %v, %v", pair, err)
-	}
-	if all, err := c.api(c.client).Catalog().Datacenters(); err != nil || !slices.Equal(all, []string{"dc1", "dc2"}) {
-		t.Errorf("datacenters through the client: %q, %v", all, err)
-	}
-	if addrs, err := resolve(c.client, "consul.service.dc2.consul."); err != nil || !slices.Equal(addrs, []string{far.Addr}) {
-		t.Errorf("DNS for dc2 through the client: %q, %v", addrs, err)
 	}
 	for _, a := range []*agenttest.Agent{near, c.client} {
 		_, _, err := c.api(a).KV().Get("k", &api.QueryOptions{Datacenter: "nowhere"})
