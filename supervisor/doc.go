@@ -12,6 +12,7 @@
 //	router      which servers can be asked
 //	gossip-wan  the servers of all datacenters
 //	gossip-lan  the agents of this datacenter
+//	event       the user events of this datacenter
 //	raft        the log that the servers agree on; a failure ends the agent
 //	leader      what only the leader does
 //	autopilot   who is in the raft peer set, and how the servers are

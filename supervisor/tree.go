@@ -11,6 +11,7 @@ import (
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/dns"
+	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/invoke"
@@ -61,6 +62,7 @@ type plot struct {
 	routes   messages.Published[messages.Routes]
 	raft     messages.Published[messages.RaftStatus]
 	local    messages.Published[messages.LocalView]
+	events   messages.Published[messages.EventView]
 
 	autopilot messages.Published[wire.AutopilotState]
 }
@@ -127,6 +129,7 @@ func (p *plot) tree() []child {
 		{name: router.Name, policy: alone, produce: p.router()},
 		{name: wanName, policy: alone, produce: p.gossip(messages.WAN)},
 		{name: lanName, policy: alone, produce: p.gossip(messages.LAN)},
+		{name: event.Name, policy: alone, produce: p.event()},
 		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
 		{name: leader.Name, policy: alone, produce: p.leader()},
 		{name: autopilot.Name, policy: alone, produce: p.autopilotActor()},

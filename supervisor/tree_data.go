@@ -10,6 +10,7 @@ import (
 	"github.com/actor-consul/consul/actors/autopilot"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/catalog/state"
+	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/gossip"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/leader"
@@ -154,9 +155,9 @@ func (p *plot) replica() actor.Producer {
 
 func (p *plot) gossip(pool messages.Pool) actor.Producer {
 	cfg := p.cfg
-	settings, name, view := cfg.LAN, cfg.Node.Name, &p.lan
+	settings, name, view, events := cfg.LAN, cfg.Node.Name, &p.lan, p.at(event.Name)
 	if pool == messages.WAN {
-		settings, name, view = cfg.WAN, cfg.Node.Name+"."+cfg.Node.Datacenter, &p.wan
+		settings, name, view, events = cfg.WAN, cfg.Node.Name+"."+cfg.Node.Datacenter, &p.wan, ask.Address{}
 	}
 	return gossip.New(gossip.Config{
 		Logger:                cfg.Logger,
@@ -181,6 +182,7 @@ func (p *plot) gossip(pool messages.Pool) actor.Producer {
 		RetryInterval:         settings.RetryInterval,
 		RetryMax:              settings.RetryMax,
 		Subscribers:           p.subscribers(),
+		Events:                events,
 		View:                  view,
 	})
 }

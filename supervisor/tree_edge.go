@@ -5,6 +5,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/dns"
+	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/http"
 	"github.com/actor-consul/consul/actors/leave"
@@ -58,6 +59,7 @@ func (p *plot) http() actor.Producer {
 		Logger:     cfg.Logger,
 		Addrs:      cfg.HTTP.Addrs,
 		Invoker:    p.invoker,
+		Event:      p.at(event.Name),
 		GossipLAN:  p.at(lanName),
 		GossipWAN:  p.at(wanName),
 		Health:     p.at(health.Name),
@@ -70,6 +72,7 @@ func (p *plot) http() actor.Producer {
 		WANView:    p.wanView(),
 		RaftStatus: p.raftStatus(),
 		LocalView:  &p.local,
+		Events:     &p.events,
 		Facts: http.Facts{
 			NodeName:          cfg.Node.Name,
 			NodeID:            cfg.Node.ID,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/local"
@@ -39,6 +40,16 @@ func (p *plot) localState() actor.Producer {
 		Read:                    p.readNode,
 		Register:                p.register,
 		Deregister:              p.deregister,
+	})
+}
+
+func (p *plot) event() actor.Producer {
+	return event.New(event.Config{
+		Logger:   p.cfg.Logger,
+		NodeName: p.cfg.Node.Name,
+		LAN:      p.at(lanName),
+		Local:    &p.local,
+		Events:   &p.events,
 	})
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 
 	// The actors that some requests are for. All but GossipWAN and Raft, which
 	// only servers have, are required.
-	GossipLAN, GossipWAN, Health, Leave, Local, Logs, Raft, Supervisor ask.Address
+	Event, GossipLAN, GossipWAN, Health, Leave, Local, Logs, Raft, Supervisor ask.Address
 
 	// What the gossip pools and the raft node publish. WANView and RaftStatus are
 	// nil on clients.
@@ -40,6 +40,9 @@ type Config struct {
 	RaftStatus       *messages.Published[messages.RaftStatus]
 	// LocalView is what is registered at this agent. Required.
 	LocalView *messages.Published[messages.LocalView]
+
+	// Events are the newest user events. Required.
+	Events *messages.Published[messages.EventView]
 
 	Facts  Facts
 	Limits Limits

@@ -201,6 +201,9 @@ func routes(cfg Config) []route {
 		at("/v1/session/node/", get(sessionNode)),
 		at("/v1/session/list", get(sessionList)),
 
+		at("/v1/event/fire/", put(eventFire)),
+		at("/v1/event/list", get(eventList)),
+
 		at("/v1/coordinate/datacenters", get(coordinateDatacenters)),
 		at("/v1/coordinate/nodes", get(coordinateNodes)),
 		at("/v1/coordinate/node/", get(coordinateNode)),

@@ -49,6 +49,7 @@ type stage struct {
 	lan    messages.Published[messages.PoolView]
 	wan    messages.Published[messages.PoolView]
 	local  *registered
+	events messages.Published[messages.EventView]
 
 	answers map[string]func(actor.Context) bool // by actor: what a probe does with a message
 }
@@ -69,6 +70,7 @@ func newStage(t *testing.T) *stage {
 			Datacenter: "dc1", View: s.fsm.View, Status: &s.status, Raft: raft, Hold: 50 * time.Millisecond,
 		}),
 		Raft:       raft,
+		Event:      s.probe(t, "event"),
 		GossipLAN:  s.probe(t, "gossip-lan"),
 		GossipWAN:  s.probe(t, "gossip-wan"),
 		Health:     s.probe(t, "health"),
@@ -80,6 +82,7 @@ func newStage(t *testing.T) *stage {
 		WANView:    &s.wan,
 		RaftStatus: &s.status,
 		LocalView:  &s.local.view,
+		Events:     &s.events,
 		Facts: Facts{
 			NodeName: nodeName, NodeID: nodeID, Datacenter: "dc1", Server: true, Bootstrap: true,
 			NodeMeta: map[string]string{"consul-version": "1.19.2"},
