@@ -139,7 +139,7 @@ func (r *root) start(ctx actor.Context, i int) {
 	n.vitals.state = messages.ActorStarting
 	n.vitals.since = time.Now()
 	props := actor.PropsFromProducer(guarded(c.produce, r.log.Named(c.name)),
-		actor.WithMailbox(actor.Unbounded(&n.gauge)),
+		actor.WithMailbox(withAnteroom(actor.Unbounded(&n.gauge))),
 		actor.WithDispatcher(n.pin))
 	r.byPID[ctx.Self().Id+"/"+c.name] = i // its first words may come before Spawn returns
 	pid, err := ctx.SpawnNamed(props, c.name)
