@@ -7,10 +7,12 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,11 +25,12 @@ var layers = []struct{ dir, may, why string }{
 	{"actors/ask", "messages", "the kit knows no actor"},
 	{"actors/actortest", "messages actors/ask", "the kit knows no actor"},
 	{"actors/catalog/state", "messages/wire", "the state is values and rules"},
-	{"actors/catalog/endpoint", "messages/wire actors/catalog/state", "an endpoint is a function of the state"},
+	{"actors/connectca", "messages/wire", "certificates know no actor"},
+	{"actors/catalog/endpoint", "messages/wire actors/catalog/state actors/connectca", "an endpoint is a function of the state"},
 	{"actors/invoke", "messages actors/ask actors/catalog/state actors/catalog/endpoint", "the kit knows the endpoints and no actor"},
 	{"actors/serverrpc/frame", "messages", "a framing knows nobody who uses it"},
 	{"actors/serverrpc/client", "messages actors/invoke actors/serverrpc/frame", "a client is no actor"},
-	{"actors", "messages actors/ask actors/invoke actors/catalog/state actors/catalog/endpoint", "actors know each other by address only"},
+	{"actors", "messages actors/ask actors/invoke actors/catalog/state actors/catalog/endpoint actors/connectca", "actors know each other by address only"},
 	{"supervisor", "actors messages", "the tree knows the actors"},
 	{"cmd/consul/datadir", "", "a directory is a directory"},
 	{"cmd/consul/agenttest", "", "the kit sees an agent from outside"},
@@ -236,18 +239,24 @@ func allowed(may, pkg string) bool {
 
 func eachFile(t *testing.T, fn func(path string, f *ast.File)) {
 	t.Helper()
+	files, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		fn(p, files[p])
+	}
+}
+
+// parsed is every Go file of the tree, read once for all tests.
+var parsed = sync.OnceValues(func() (map[string]*ast.File, error) {
+	files := map[string]*ast.File{}
 	err := fs.WalkDir(os.DirFS("."), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
 			return err
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		fn(path, f)
-		return nil
+		files[path], err = parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+	return files, err
+})
