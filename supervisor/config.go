@@ -30,6 +30,7 @@ type Config struct {
 	Raft      Raft
 	Queries   Queries
 	Services  Services
+	Connect   Connect
 	DNS       DNS
 	HTTP      HTTP
 	RPC       RPC
@@ -119,6 +120,13 @@ type Services struct {
 	OutputMaxSize                   int // bytes; 0: the default
 	SidecarMinPort, SidecarMaxPort  int
 	DockerHost                      string // as in DOCKER_HOST
+}
+
+// Connect is the certificate authority of the service mesh.
+type Connect struct {
+	Enabled   bool
+	ClusterID string         // a UUID; empty: a new one
+	Config    map[string]any // of the authority: how long certificates are valid
 }
 
 // DNS is the listener of port 8600.

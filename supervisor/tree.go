@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -195,8 +196,12 @@ func (p *plot) deregister(ctx context.Context, r *wire.DeregisterRequest) error 
 	return invoke.Write(ctx, p.invoker, endpoint.Deregister, r, new(struct{}))
 }
 
-// initialize writes the autopilot configuration of a new datacenter.
+// initialize writes what a new datacenter begins with.
 func (p *plot) initialize(ctx context.Context) error {
+	return errors.Join(p.initializeAutopilot(ctx), p.initializeCA(ctx))
+}
+
+func (p *plot) initializeAutopilot(ctx context.Context) error {
 	if _, there := p.fsm.View().AutopilotConfig(nil); there != nil {
 		return nil
 	}

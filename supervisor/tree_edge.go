@@ -86,6 +86,7 @@ func (p *plot) http() actor.Producer {
 			Revision:          cfg.Version.Revision,
 			BuildDate:         cfg.Version.Date,
 			DebugConfig:       cfg.HTTP.DebugConfig,
+			Connect:           cfg.Connect.Enabled,
 		},
 		Limits:          limits,
 		ResponseHeaders: cfg.HTTP.ResponseHeaders,

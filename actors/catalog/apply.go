@@ -32,6 +32,7 @@ var appliers = map[wire.MessageType]applier{
 	wire.CoordinateBatchUpdateType: applying((*entry).coordinates), // nil
 	wire.TxnRequestType:            applying((*entry).txn),         // wire.TxnResponse
 	wire.AutopilotRequestType:      applying((*entry).autopilot),   // bool: was it done
+	wire.ConnectCARequestType:      applying((*entry).connectCA),   // bool: was it done; uint64: a serial number
 }
 
 // applying returns the applier that decodes the body and calls do, whose value or
@@ -158,4 +159,12 @@ func (e *entry) autopilot(req *wire.AutopilotSetConfigRequest) (any, error) {
 		return nil
 	})
 	return done, err
+}
+
+func (e *entry) connectCA(req *wire.CARequest) (result any, err error) {
+	err = e.update(func(tx *state.Tx) error {
+		result, err = tx.CAApply(req)
+		return err
+	})
+	return result, err
 }

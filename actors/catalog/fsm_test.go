@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/serf/coordinate"
@@ -63,6 +64,11 @@ func filled(t testing.TB) *applied {
 		{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "lock", Session: "s"}}},
 		{wire.CoordinateBatchUpdateType, &wire.Coordinates{{Node: "n1", Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())}}},
 		{wire.AutopilotRequestType, &wire.AutopilotSetConfigRequest{Config: wire.AutopilotConfig{CleanupDeadServers: true, MaxTrailingLogs: 250}}},
+		{wire.ConnectCARequestType, &wire.CARequest{Op: wire.CASetProviderState, ProviderState: &wire.CAConsulProviderState{ID: "p", PrivateKey: "k", RootCert: "c"}}},
+		{wire.ConnectCARequestType, &wire.CARequest{
+			Op: wire.CASetRootsAndConfig, Config: &wire.CAConfiguration{ClusterID: "c", Provider: "consul", Config: map[string]any{"LeafCertTTL": "72h"}},
+			Roots: []*wire.CARoot{{ID: "r", Active: true, RootCert: "c", NotBefore: time.Unix(1, 0).UTC(), NotAfter: time.Unix(2, 0).UTC()}},
+		}},
 	} {
 		if err, failed := a.apply(step.typ, step.req).(error); failed {
 			t.Fatalf("%s: %v", step.typ, err)

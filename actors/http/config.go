@@ -94,6 +94,7 @@ type Facts struct {
 	OwnVersion        string // ours
 	Revision          string // short commit hash
 	BuildDate         string // RFC 3339
+	Connect           bool   // there is a certificate authority
 	// DebugConfig is the configuration in force, without secrets.
 	DebugConfig map[string]any
 }

@@ -170,6 +170,12 @@ func routes(cfg Config) []route {
 		at("/v1/agent/health/service/name/", get(agentHealthName)),
 		at("/v1/agent/token/", put(aclDisabled)),
 
+		at("/v1/agent/connect/ca/roots", get(agentConnectRoots)),
+		at("/v1/agent/connect/ca/leaf/", get(agentConnectLeaf)),
+		at("/v1/agent/connect/authorize", sized(post(agentConnectAuthorize), someBody)),
+		at("/v1/connect/ca/roots", get(connectRoots)),
+		at("/v1/connect/ca/configuration", get(connectConfiguration)),
+
 		at("/v1/catalog/register", put(register)),
 		at("/v1/catalog/deregister", put(deregister)),
 		at("/v1/catalog/datacenters", get(catalogDatacenters)),

@@ -76,7 +76,8 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			SidecarMaxPort:      rt.Ports.SidecarMax,
 			DockerHost:          os.Getenv("DOCKER_HOST"),
 		},
-		DNS: supervisor.DNS{Addrs: addresses(rt.DNSListeners), Domain: rt.Domain, AltDomain: rt.AltDomain, Config: dnsConfig(rt)},
+		Connect: connect(rt.Connect),
+		DNS:     supervisor.DNS{Addrs: addresses(rt.DNSListeners), Domain: rt.Domain, AltDomain: rt.AltDomain, Config: dnsConfig(rt)},
 		HTTP: supervisor.HTTP{
 			Addrs:             addresses(rt.HTTPListeners),
 			ResponseHeaders:   rt.HTTP.ResponseHeaders,
@@ -90,6 +91,27 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 		Version:          supervisor.Version{Compat: version.Compat, Own: version.Version, Revision: build.Revision, Date: build.Date},
 		RejoinAfterLeave: rt.RejoinAfterLeave,
 	}
+}
+
+// connect returns the settings of the certificate authority, whose keys may be
+// written in two ways.
+func connect(c config.Connect) supervisor.Connect {
+	s := supervisor.Connect{Enabled: c.Enabled, Config: map[string]any{}}
+	for key, value := range c.CAConfig {
+		switch strings.ToLower(strings.ReplaceAll(key, "_", "")) {
+		case "clusterid":
+			s.ClusterID, _ = value.(string)
+		case "leafcertttl":
+			s.Config["LeafCertTTL"] = value
+		case "rootcertttl":
+			s.Config["RootCertTTL"] = value
+		case "intermediatecertttl":
+			s.Config["IntermediateCertTTL"] = value
+		default:
+			s.Config[key] = value
+		}
+	}
+	return s
 }
 
 func gossip(g config.Gossip) messages.GossipConfig {

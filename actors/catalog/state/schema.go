@@ -11,18 +11,21 @@ import (
 
 // The tables.
 const (
-	tableIndex           = "index"
-	tableNodes           = "nodes"
-	tableServices        = "services"
-	tableChecks          = "checks"
-	tableKVs             = "kvs"
-	tableTombstones      = "tombstones"
-	tableSessions        = "sessions"
-	tableSessionChecks   = "session_checks"
-	tableCoordinates     = "coordinates"
-	tableAutopilotConfig = "autopilot-config"
-	tableInstances       = "instances"   // nodes, services and checks joined, in no snapshot
-	tableLockDelays      = "lock_delays" // of this server alone, in no snapshot
+	tableIndex            = "index"
+	tableNodes            = "nodes"
+	tableServices         = "services"
+	tableChecks           = "checks"
+	tableKVs              = "kvs"
+	tableTombstones       = "tombstones"
+	tableSessions         = "sessions"
+	tableSessionChecks    = "session_checks"
+	tableCoordinates      = "coordinates"
+	tableAutopilotConfig  = "autopilot-config"
+	tableConnectCAConfig  = "connect-ca-config"
+	tableConnectCARoots   = "connect-ca-roots"
+	tableConnectCABuiltin = "connect-ca-builtin"
+	tableInstances        = "instances"   // nodes, services and checks joined, in no snapshot
+	tableLockDelays       = "lock_delays" // of this server alone, in no snapshot
 )
 
 // The indexes of tables. memdb finds all rows whose key starts with the given
@@ -176,6 +179,12 @@ func schema() *memdb.DBSchema {
 			many(byNode, fold(func(r *wire.Coordinate) []string { return []string{r.Node} }))),
 		table(tableAutopilotConfig, // one row
 			unique(byID, exact(func(*wire.AutopilotConfig) []string { return []string{""} }))),
+		table(tableConnectCAConfig, // one row
+			unique(byID, exact(func(*wire.CAConfiguration) []string { return []string{""} }))),
+		table(tableConnectCARoots,
+			unique(byID, exact(func(r *wire.CARoot) []string { return []string{r.ID} }))),
+		table(tableConnectCABuiltin,
+			unique(byID, exact(func(r *wire.CAConsulProviderState) []string { return []string{r.ID} }))),
 		table(tableInstances,
 			unique(byID, fold(func(r *wire.CheckServiceNode) []string {
 				return []string{r.Service.Service, r.Node.Node, r.Service.ID}

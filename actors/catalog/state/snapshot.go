@@ -24,6 +24,11 @@ func (v *View) Records() iter.Seq2[wire.MessageType, any] {
 				return yield(wire.TombstoneRequestType, &wire.DirEntry{Key: t.Key, RaftIndex: wire.RaftIndex{ModifyIndex: t.Index}})
 			}) &&
 			each(v, tableAutopilotConfig, func(c *wire.AutopilotConfig) bool { return yield(wire.AutopilotRequestType, c) }) &&
+			each(v, tableConnectCARoots, func(r *wire.CARoot) bool { return yield(wire.ConnectCARequestType, r) }) &&
+			each(v, tableConnectCABuiltin, func(s *wire.CAConsulProviderState) bool {
+				return yield(wire.ConnectCAProviderStateType, s)
+			}) &&
+			each(v, tableConnectCAConfig, func(c *wire.CAConfiguration) bool { return yield(wire.ConnectCAConfigType, c) }) &&
 			each(v, tableIndex, func(r *indexRow) bool { return yield(wire.IndexRequestType, r) })
 	}
 }
@@ -109,6 +114,12 @@ func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known boo
 		return true, decoded(decode, r.tx.restoreTombstone)
 	case wire.AutopilotRequestType:
 		return true, decoded(decode, func(c *wire.AutopilotConfig) error { insert(r.tx.tx, tableAutopilotConfig, c); return nil })
+	case wire.ConnectCARequestType:
+		return true, decoded(decode, r.tx.restoreCARoot)
+	case wire.ConnectCAProviderStateType:
+		return true, decoded(decode, r.tx.restoreCAProviderState)
+	case wire.ConnectCAConfigType:
+		return true, decoded(decode, func(c *wire.CAConfiguration) error { insert(r.tx.tx, tableConnectCAConfig, c); return nil })
 	case wire.IndexRequestType:
 		return true, decoded(decode, r.tx.restoreIndex)
 	default:

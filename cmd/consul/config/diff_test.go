@@ -23,7 +23,7 @@ func TestDiff(t *testing.T) {
 		"definitions": {[]string{"-hcl", `service { name = "b" }`}, `services: 1 definition -> 2 definitions (applied)`},
 		"check":       {[]string{"-hcl", `check { name = "b" ttl = "1s" }`}, `checks: 0 definitions -> 1 definition (applied)`},
 		"secret":      {[]string{"-hcl", `encrypt = "AAAAAAAAAAAAAAAAAAAAAA=="`}, `encrypt: (secret) -> (secret) (needs restart)`},
-		"unset":       {[]string{"-hcl", `connect { ca_config { token = "hush" } }`}, `connect.ca_config: unset -> (not shown) (no effect)`},
+		"unset":       {[]string{"-hcl", `ui_config { metrics_proxy { token = "hush" } }`}, `ui_config.metrics_proxy: unset -> (not shown) (no effect)`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

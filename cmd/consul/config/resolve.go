@@ -40,7 +40,7 @@ func resolve(all settings, dev bool, host Host) (*Runtime, []Warning, error) {
 	}
 	for _, step := range []func(){
 		r.names, r.meta, r.election, r.bind, r.advertise, r.servers, r.listeners, r.ports,
-		r.joins, r.leaving, r.encryption, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.definitions,
+		r.joins, r.leaving, r.encryption, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.definitions, r.mesh,
 	} {
 		step()
 	}
@@ -282,6 +282,13 @@ func (r *resolver) definitions() {
 		if c.Name == "" && c.ID == "" {
 			r.bad("checks", "[%d]: a check outside of a service needs a name", i)
 		}
+	}
+}
+
+// mesh judges what is said of the certificate authority.
+func (r *resolver) mesh() {
+	if r.Connect.Enabled && r.Connect.CAProvider != "consul" {
+		r.bad("connect.ca_provider", "cannot be %q. This agent has the authority that is built in, consul", r.Connect.CAProvider)
 	}
 }
 

@@ -109,6 +109,8 @@ type Runtime struct {
 	Checks        []Check       `config:"checks"`
 	SessionTTLMin time.Duration `config:"session_ttl_min"`
 
+	Connect Connect `config:"connect"`
+
 	CheckUpdateInterval time.Duration `config:"check_update_interval"`
 	CheckOutputMaxSize  int           `config:"check_output_max_size"` // bytes
 	DiscardCheckOutput  bool          `config:"discard_check_output"`
@@ -156,6 +158,13 @@ type Ports struct {
 type Listener struct {
 	Network string // "tcp" or "unix"
 	Address string // ip:port, or the path of the socket
+}
+
+// Connect are the settings of the service mesh.
+type Connect struct {
+	Enabled    bool           `config:"enabled"`
+	CAProvider string         `config:"ca_provider"` // consul
+	CAConfig   map[string]any `config:"ca_config"`   // cluster_id, leaf_cert_ttl, ...
 }
 
 // Gossip are the settings of one memberlist.

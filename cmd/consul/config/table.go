@@ -309,9 +309,9 @@ var table = []Key{
 	{"auto_config.authorization", Any, "", 0, "whom a server gives a configuration to"},
 
 	// Service mesh.
-	{"connect.enabled", Bool, "true", 0, "service mesh"},
-	{"connect.ca_provider", Text, "consul", 0, "certificate authority of the mesh: consul, vault, aws-pca"},
-	{"connect.ca_config", Object, "", 0, "settings of that authority"},
+	{"connect.enabled", Bool, "true", Acted, "service mesh"},
+	{"connect.ca_provider", Text, "consul", Acted, "certificate authority of the mesh; this agent has the one that is built in, consul"},
+	{"connect.ca_config", Object, "", Acted, "settings of that authority"},
 	{"connect.enable_mesh_gateway_wan_federation", Bool, "false", 0, "reach other datacenters by mesh gateways"},
 	{"connect.enable_serverless_plugin", Bool, "false", 0, "serverless plugin of the mesh"},
 	{"connect.test_ca_leaf_root_change_spread", Duration, "", Quiet, "internal to Consul's tests"},
