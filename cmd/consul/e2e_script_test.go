@@ -45,7 +45,8 @@ func setStage(env *testscript.Env) error {
 // stageCommands are the commands for scripts that have to do with running agents.
 // Where one asks or waits, it gives up after agenttest.Patience.
 //
-//	agent NAME [ARG...]     start an agent, which runs when the next line is read
+//	agent NAME [ARG...]     start an agent, which runs when the next line is read;
+//	                        the second time, start it again as it was
 //	await NAME REGEXP       wait until a line of its output matches
 //	banner NAME FILE        compare its output up to the log with FILE
 //	story NAME FILE         look for the lines of FILE, in this order, in its output
@@ -57,9 +58,8 @@ func setStage(env *testscript.Env) error {
 //	until REGEXP ARG...     run consul ARG... until it succeeds and its output matches
 //	stream REGEXP ARG...    run consul ARG... until its output matches, then interrupt it
 //	hang URL                leave a write unfinished until the script ends
-//	get URL                 let stdout look at what is there; with !, at a refusal
+//	get URL                 let stdout look at what is there
 //	look REGEXP URL         get it until it matches
-//	put URL [BODY]          the same, for a write
 //	dig HOST:PORT NAME TYPE let stdout look at the answer of a DNS server
 //	taken VAR [HOST:PORT]   take a port, over TCP and UDP, until the script ends
 //
@@ -81,7 +81,6 @@ var stageCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"hang":    hang,
 	"get":     get,
 	"look":    look,
-	"put":     put,
 	"dig":     dig,
 	"taken":   taken,
 }
@@ -238,11 +237,7 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	poll(ts, args[1]+" did not show "+args[0], func() bool {
-		resp, err := http.Get("http://" + args[1])
-		ts.Check(err)
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		ts.Check(err)
+		_, body := fetch(ts, args[1])
 		return re.Match(body)
 	})
 }
@@ -290,29 +285,21 @@ func hang(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func get(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) != 1, "get URL")
-	request(ts, neg, http.MethodGet, args[0], "")
+	usage(ts, neg || len(args) != 1, "get URL")
+	status, body := fetch(ts, args[0])
+	if status != http.StatusOK {
+		ts.Fatalf("%s: %d, %s", args[0], status, body)
+	}
+	fmt.Fprintf(ts.Stdout(), "%s", body)
 }
 
-func put(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) != 1 && len(args) != 2, "put URL [BODY]")
-	request(ts, neg, http.MethodPut, args[0], strings.Join(args[1:], ""))
-}
-
-func request(ts *testscript.TestScript, neg bool, method, url, body string) {
-	req, err := http.NewRequest(method, "http://"+url, strings.NewReader(body))
-	ts.Check(err)
-	resp, err := (&http.Client{Timeout: agenttest.Patience}).Do(req)
+func fetch(ts *testscript.TestScript, url string) (status int, body []byte) {
+	resp, err := (&http.Client{Timeout: agenttest.Patience}).Get("http://" + url)
 	ts.Check(err)
 	defer resp.Body.Close()
-	if neg {
-		fmt.Fprintln(ts.Stdout(), resp.Status)
-	}
-	_, err = io.Copy(ts.Stdout(), resp.Body)
+	body, err = io.ReadAll(resp.Body)
 	ts.Check(err)
-	if good := resp.StatusCode == http.StatusOK; good == neg {
-		ts.Fatalf("%s %s: %s", method, url, resp.Status)
-	}
+	return resp.StatusCode, body
 }
 
 func dig(ts *testscript.TestScript, neg bool, args []string) {
