@@ -159,25 +159,38 @@ func (a *leaderActor) started(ctx actor.Context) {
 	}
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 	if s := a.cfg.Status.Load(); s.Leads() {
-		a.becomeLeader(ctx, s.Term)
+		a.acquire(ctx, s.Term)
 	}
 }
 
 func (a *leaderActor) leadershipChanged(ctx actor.Context, msg *messages.LeadershipChanged) {
-	a.becomeFollower()
-	if msg.Leading {
-		a.log.Info("cluster leadership acquired")
-		a.becomeLeader(ctx, msg.Term)
-	} else {
+	switch {
+	case msg.Leading && a.reigns(msg.Term):
+		// It was so when this instance started, and it has acted upon it.
+	case msg.Leading:
+		a.acquire(ctx, msg.Term)
+	default:
+		a.becomeFollower()
 		a.log.Info("cluster leadership lost")
 	}
+}
+
+// acquire takes up leadership, and says so in the page's order.
+func (a *leaderActor) acquire(ctx actor.Context, term uint64) {
+	a.becomeFollower()
+	a.log.Info("cluster leadership acquired")
+	a.log.Info("New leader elected: " + a.cfg.NodeName)
+	a.becomeLeader(ctx, term)
 }
 
 func (a *leaderActor) newLeader(msg *messages.NewLeader) {
 	if msg.ID == "" {
 		return
 	}
-	a.log.Info("New leader elected: " + a.nameOf(msg))
+	// This server tells of itself when it takes up leadership.
+	if name := a.nameOf(msg); name != a.cfg.NodeName {
+		a.log.Info("New leader elected: " + name)
+	}
 }
 
 // nameOf returns the node name of a leader, which raft knows by its ID only.

@@ -178,7 +178,6 @@ func TestRestartedLeaderGoesOn(t *testing.T) {
 		s.lead()
 		s.want(t, "at first", "s1 passing")
 		s.members(server("s1", messages.MemberAlive), client("n", messages.MemberAlive))
-		s.leader.Tell(&messages.MembersChanged{Pool: messages.LAN, Change: messages.Reaped, Members: nil})
 		s.leader.Tell((*messages.MembersChanged)(nil)) // a broken invariant: the actor panics
 		synctest.Wait()
 		s.want(t, "after the restart", "n passing")
