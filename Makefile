@@ -36,7 +36,7 @@ bench: build ## Speed and size, each beside a bare ceiling of the same run
 	go test -run '^TestBench' -count=1 -v -timeout 30m ./cmd/consul -args -bench
 
 crash: ## kill -9 at 200 random moments under write load; nothing acknowledged may be lost
-	go test -run '^TestCrash' -count=1 -v -timeout 60m ./cmd/consul -args -crashes 200
+	go test -run '^TestCrash' -count=1 -v -timeout 90m ./cmd/consul -args -crashes 200 -ttl-crashes 500
 
 cluster: ## Clusters that leave, die, restart, move and span datacenters
 	go test -race -run '^TestCluster' -count=1 -v ./cmd/consul -args -cluster

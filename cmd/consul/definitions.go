@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/actor-consul/consul/cmd/consul/config"
 	"github.com/actor-consul/consul/messages"
@@ -83,7 +85,7 @@ func reread[T any](key string, kept map[string]any, into **T) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(kept)
+	text, err := json.Marshal(listed(kept))
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}
@@ -91,6 +93,27 @@ func reread[T any](key string, kept map[string]any, into **T) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
+}
+
+// lists are the keys below proxy and connect that hold lists. A file may give them
+// one item as a block, which looks like an object.
+var lists = []string{"upstreams", "paths", "checks", "envoyextensions"}
+
+// listed returns what was kept with the lists as such. What is for the proxy itself,
+// its config, is left as it is.
+func listed(kept map[string]any) map[string]any {
+	mended := make(map[string]any, len(kept))
+	for key, value := range kept {
+		name := strings.ToLower(strings.ReplaceAll(key, "_", ""))
+		if object, ok := value.(map[string]any); ok && name != "config" {
+			value = listed(object)
+			if slices.Contains(lists, name) {
+				value = []any{value}
+			}
+		}
+		mended[key] = value
+	}
+	return mended
 }
 
 func checkType(c *config.Check) *wire.CheckType {
