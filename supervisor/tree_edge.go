@@ -125,6 +125,7 @@ func (p *plot) rpc() actor.Producer {
 			LAN:       &p.lan,
 			WAN:       p.wanView(),
 			Raft:      p.raftStatus(),
+			Agent:     func() map[string]string { return p.local.Load().Stats() },
 		}),
 		Format:     logs.AppendText,
 		FormatJSON: logs.AppendJSON,

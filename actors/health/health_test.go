@@ -174,7 +174,7 @@ func TestChildFails(t *testing.T) {
 		if s.status("a") != "passing" {
 			t.Fatal("it does not run")
 		}
-		s.fail("a")
+		s.fail("a", (*ended)(nil))
 		synctest.Wait()
 		if c := s.view.Load().Checks["a"]; c.Status != "critical" || !strings.Contains(c.Output, "failed inside of the agent") {
 			t.Errorf("it is %s %q", c.Status, c.Output)
@@ -184,7 +184,7 @@ func TestChildFails(t *testing.T) {
 			t.Error("it does not come back")
 		}
 		for range 5 {
-			s.fail("a")
+			s.fail("a", (*ended)(nil))
 			synctest.Wait()
 		}
 		s.register(registration{id: "a"}) // while it is down
@@ -194,6 +194,24 @@ func TestChildFails(t *testing.T) {
 		if s.status("a") != "passing" {
 			t.Error("a check of the same ID does not run")
 		}
+	})
+}
+
+// TestTTLChildFails has the actor of a check fail that waits to be told: what it was
+// told counts as long as it was to.
+func TestTTLChildFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.register(withTTL("a", 10*time.Second, "passing"))
+		s.at(5 * time.Second)
+		s.fail("a", (*messages.ReportCheck)(nil))
+		if err := s.report(t, "a", "passing", ""); !errors.Is(err, messages.ErrUnavailable) {
+			t.Errorf("a report while it is down: %v", err)
+		}
+		s.at(9 * time.Second)
+		s.want(t, "it failed")
+		s.at(11 * time.Second)
+		s.want(t, "its deadline", "10s a=critical TTL expired")
 	})
 }
 

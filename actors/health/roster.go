@@ -84,7 +84,8 @@ func (a *healthActor) produce(id string, run *wire.CheckType) actor.Producer {
 
 // HandleFailure implements actor.SupervisorStrategy: it runs on the actor's own
 // goroutine when a child has panicked. The check is critical until its child runs
-// again, and no other check notices.
+// again, unless it waits to be told: what it was told counts until the deadline. No
+// other check notices.
 func (a *healthActor) HandleFailure(sys *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	k := a.byPID[who.Id]
 	if k == nil || a.children[k.id] != k {
@@ -95,7 +96,9 @@ func (a *healthActor) HandleFailure(sys *actor.ActorSystem, sup actor.Supervisor
 	k.tries++
 	wait := k.fate.fell(time.Now(), rand.Float64())
 	a.log.Error("a check failed inside of the agent", zap.String("check", k.id), zap.Any("reason", reason), zap.Duration("again_in", wait))
-	tell(a.cfg.Local, k.id, result{wire.HealthCritical, fmt.Sprintf("The check failed inside of the agent: %v", reason)})
+	if k.run.TTL == 0 {
+		tell(a.cfg.Local, k.id, result{wire.HealthCritical, fmt.Sprintf("The check failed inside of the agent: %v", reason)})
+	}
 	root, self, due := sys.Root, a.self, &restartDue{k, k.tries}
 	time.AfterFunc(wait, func() { root.Send(self, due) })
 }

@@ -94,12 +94,12 @@ func (s *stage) guard(produce actor.Producer) actor.Producer {
 	}
 }
 
-// fail has the child of a check panic.
-func (s *stage) fail(id string) {
+// fail has the child of a check panic on a message.
+func (s *stage) fail(id string, msg any) {
 	s.mu.Lock()
 	pid := s.kids[id]
 	s.mu.Unlock()
-	s.sys.Root.Send(pid, (*ended)(nil))
+	s.sys.Root.Send(pid, msg)
 	synctest.Wait()
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/definition"
 )
 
 // A change is a request that is made in three steps: it comes to records, on the
@@ -58,10 +59,23 @@ func (a *localActor) change(ctx actor.Context, settle func(messages.Unit, error)
 func (a *localActor) registered(ctx actor.Context, records []record) {
 	checksChanged := a.state.apply(records)
 	a.publish()
+	a.tellOdd(records)
 	if checksChanged {
 		a.cfg.Health.Tell(&messages.ChecksChanged{})
 	}
 	a.sync(ctx)
+}
+
+// tellOdd logs what is odd about services that are registered nevertheless.
+func (a *localActor) tellOdd(records []record) {
+	for _, r := range records {
+		if r.service == nil {
+			continue
+		}
+		for _, odd := range definition.Odd(r.service) {
+			a.log.Warn(odd)
+		}
+	}
 }
 
 // replaceDefinitions puts those of configuration files in the place of those before.

@@ -252,6 +252,7 @@ func (a *localActor) loaded(ctx actor.Context, msg *loaded) {
 		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
 		return
 	}
+	a.tellOdd(msg.records)
 	a.state.resume(msg.records, time.Now())
 	a.state.recall(a.cfg.View.Load())
 	a.publish()

@@ -218,3 +218,13 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+func TestOdd(t *testing.T) {
+	odd := Odd(&wire.NodeService{Service: "a_b", Tags: []string{"v1", "v 1", strings.Repeat("x", 64)}})
+	if len(odd) != 3 || odd[0] != `service name "a_b" will not be discoverable via DNS: it may have letters, digits and dashes only` || !strings.Contains(odd[2], "longer than 63 bytes") {
+		t.Errorf("odd are %q", odd)
+	}
+	if odd := Odd(&wire.NodeService{Service: "web-1", Tags: []string{"V1"}}); odd != nil {
+		t.Errorf("odd are %q", odd)
+	}
+}

@@ -98,3 +98,33 @@ func joinHostPort(host string, port int) string {
 	}
 	return host + ":" + strconv.Itoa(port)
 }
+
+// Odd says what is odd about a service that may be registered nevertheless: a name or
+// tags that no DNS query can have.
+func Odd(s *wire.NodeService) (all []string) {
+	if why := notInDNS(s.Service); why != "" {
+		all = append(all, fmt.Sprintf("service name %q will not be discoverable via DNS: %s", s.Service, why))
+	}
+	for _, tag := range s.Tags {
+		if why := notInDNS(tag); why != "" {
+			all = append(all, fmt.Sprintf("tag %q of service %q will not be discoverable via DNS: %s", tag, s.Service, why))
+		}
+	}
+	return all
+}
+
+// maxLabel is how long a part of a DNS name may be (RFC 1035).
+const maxLabel = 63
+
+func notInDNS(label string) string {
+	switch {
+	case len(label) > maxLabel:
+		return fmt.Sprintf("it is longer than %d bytes", maxLabel)
+	case strings.ContainsFunc(label, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+	}):
+		return "it may have letters, digits and dashes only"
+	default:
+		return ""
+	}
+}
