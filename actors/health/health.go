@@ -105,6 +105,7 @@ type healthActor struct {
 	byPID    map[string]*kid // those that have not ended, by ID of the PID
 	since    critical        // is handed from one instance to the next
 	reaping  *time.Timer
+	ended    bool // on its way out: whoever is spawned now would never be told to stop
 }
 
 // kid is the parent's side of a child.
@@ -133,6 +134,9 @@ var (
 
 // Receive implements actor.Actor.
 func (a *healthActor) Receive(ctx actor.Context) {
+	if a.ended && !ends(ctx.Message()) {
+		return
+	}
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		a.started(ctx)
@@ -164,7 +168,20 @@ func (a *healthActor) started(ctx actor.Context) {
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 }
 
+// ends says whether a message is still for an actor that stops. While the framework
+// waits for the children it goes on handing over others; a request is refused.
+func ends(msg any) bool {
+	switch msg := msg.(type) {
+	case *actor.Stopping, *actor.Restarting, *actor.Stopped, *actor.Terminated:
+		return true
+	case messages.Refuser:
+		msg.Refuse(messages.ErrUnavailable)
+	}
+	return false
+}
+
 func (a *healthActor) release() {
+	a.ended = true
 	if a.reaping != nil {
 		a.reaping.Stop()
 	}
