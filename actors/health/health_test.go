@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -194,6 +195,31 @@ func TestChildFails(t *testing.T) {
 		if s.status("a") != "passing" {
 			t.Error("a check of the same ID does not run")
 		}
+	})
+}
+
+// TestNobodyIsBornOnTheWayOut has a check come up while the actor waits for its
+// children to stop. A child spawned then would never be told to, and the bubble
+// would not end.
+func TestNobodyIsBornOnTheWayOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.register(every("a", time.Second))
+		s.at(2 * time.Second)
+		s.stopping = func() {
+			s.change(every("b", time.Second).apply)
+			s.health.Tell(&messages.ChecksChanged{})
+			report := &messages.ReportCheck{ID: "b"}
+			if _, err := ask.Do(context.Background(), s.health, report); !errors.Is(err, messages.ErrUnavailable) {
+				t.Errorf("who asks on the way out is told %v", err)
+			}
+		}
+		s.sys.Root.Stop(s.health.PID())
+		synctest.Wait()
+		if _, there := s.kids["b"]; there {
+			t.Error("a child was spawned on the way out")
+		}
+		s.stopping = nil
 	})
 }
 

@@ -37,7 +37,10 @@ type stage struct {
 	log    []string // what local was told, with the second
 	try    map[string]probe
 	kids   map[string]*actor.PID
-	nodes  func(ctx context.Context, node string, index uint64) (NodeChecks, error)
+
+	stopping func() // runs while a child stops
+
+	nodes func(ctx context.Context, node string, index uint64) (NodeChecks, error)
 }
 
 func newStage(t *testing.T, register ...registration) *stage {
@@ -82,6 +85,9 @@ func (s *stage) guard(produce actor.Producer) actor.Producer {
 	return func() actor.Actor {
 		a := produce()
 		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*actor.Stopping); ok && s.stopping != nil {
+				s.stopping()
+			}
 			if _, ok := ctx.Message().(*actor.Started); ok {
 				_, name, _ := strings.Cut(ctx.Self().Id, "/")
 				id, _, _ := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], "$")
