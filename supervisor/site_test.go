@@ -53,7 +53,6 @@ type site struct {
 	addr map[string]netip.AddrPort // by listener
 
 	agent *Agent
-	sys   ask.Address // of nobody, but of the running system
 	story *story
 	log   *logBook
 }
@@ -92,17 +91,16 @@ func (s *site) start(mend ...func([]child)) {
 	cfg.Trace = s.story.tell
 	cfg.Logger, cfg.LogControl = logs.NewLogger(logs.Options{Level: zapcore.DebugLevel, Sinks: []io.Writer{s.log}})
 
-	sys := NewSystem(logs.Slog(cfg.Logger.Named("actor")))
-	p := plant(cfg, sys)
+	p := plant(cfg, NewSystem(logs.Slog(cfg.Logger.Named("actor"))))
 	children := p.tree()
 	for _, m := range mend {
 		m(children)
 	}
-	agent, err := begin(s.t.Context(), sys, children, options{log: cfg.Logger.Named("agent"), trace: cfg.Trace})
+	agent, err := p.grow(s.t.Context(), children)
 	if err != nil {
 		s.t.Fatalf("start: %v\n%s", err, s.log)
 	}
-	s.agent, s.sys = agent, ask.At(sys, nil)
+	s.agent = agent
 	s.t.Cleanup(func() {
 		agent.Stop()
 		<-agent.Done()

@@ -40,15 +40,8 @@ const (
 // ready. When one cannot start, those that did are stopped again and the error
 // says why, in words for who started the agent. The end of ctx stops the start.
 func Start(ctx context.Context, cfg Config) (*Agent, error) {
-	sys := NewSystem(logs.Slog(cfg.Logger.Named("actor")))
-	p := plant(cfg, sys)
-	a, err := begin(ctx, sys, p.tree(), options{
-		log:    cfg.Logger.Named("agent"),
-		reload: p.reload(),
-		trace:  cfg.Trace,
-		ended:  p.clear,
-	})
-	return a, err
+	p := plant(cfg, NewSystem(logs.Slog(cfg.Logger.Named("actor"))))
+	return p.grow(ctx, p.tree())
 }
 
 // plot is the ground that a tree grows on: what its actors share.
@@ -93,6 +86,16 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 func (p *plot) clear() {
 	p.pool.Close()
 	p.sys.Shutdown()
+}
+
+// grow starts the tree.
+func (p *plot) grow(ctx context.Context, tree []child) (*Agent, error) {
+	return begin(ctx, p.sys, tree, options{
+		log:    p.cfg.Logger.Named("agent"),
+		reload: p.reload(),
+		trace:  p.cfg.Trace,
+		ended:  p.clear,
+	})
 }
 
 // at returns the address of an actor, started or not; nobody for one that this
