@@ -3,9 +3,11 @@ package gossip
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 
 	"github.com/actor-consul/consul/messages"
@@ -22,6 +24,9 @@ const (
 
 	// fewPeers is how many members to contact when each of them can tell the others.
 	fewPeers = 3
+
+	// answerTime is how long a member takes, as a rule, to deny that it leaves.
+	answerTime = 500 * time.Millisecond
 
 	// stopPatience is how long the actor waits, when it stops for good, until the
 	// snapshot is on disk.
@@ -255,6 +260,26 @@ func (b *bridge) join(s *serf.Serf, j joined, replay bool) {
 		}
 		j.bridge, j.n, j.err = b, n, flatten(err)
 		b.tell(&j)
+	}()
+}
+
+// question tells a member that it is said to leave, and by that asks it to deny it:
+// it does by a word that is newer than any that says so. What comes of it is heard
+// from the pool. Before, the two clocks are brought together, since who is told an
+// old word does not answer it.
+func (b *bridge) question(s *serf.Serf, m messages.Member) {
+	go func() {
+		list := s.Memberlist()
+		if _, err := list.Join([]string{m.Name + "/" + address(m)}); err != nil {
+			return // it is gone indeed, or is asked again
+		}
+		clock, err := strconv.ParseUint(s.Stats()["member_time"], 10, 64)
+		if err != nil {
+			return
+		}
+		to := &memberlist.Node{Name: m.Name, Addr: m.Addr.AsSlice(), Port: m.Port}
+		_ = list.SendReliable(to, leaveIntent(m.Name, clock)) // or it is asked again
+		b.after(answerTime, doubt)                            // Serf has no event for a denial
 	}()
 }
 

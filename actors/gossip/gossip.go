@@ -59,6 +59,7 @@ const (
 	retryJoin
 	rejoin
 	forget
+	doubt
 )
 
 // seat is what one instance of the actor leaves to the next. It belongs to the
@@ -86,6 +87,7 @@ func New(cfg Config) actor.Producer {
 			timers: map[chore]*time.Timer{},
 			retry:  newRetryPlan(cfg.RetryInterval, cfg.RetryMax),
 			back:   newRetryPlan(rejoinInterval, 0),
+			doubts: doubts{},
 		}
 	}
 }
@@ -106,6 +108,8 @@ type gossipActor struct {
 	back      retryPlan // of joining those again
 	tagging   bool      // the pool is being told of our tags
 	retag     bool      // and has to be told again
+	doubts    doubts
+	doubting  bool // a timer runs for them
 	goodbyes  []goodbye
 	left      bool
 }
@@ -265,6 +269,7 @@ func (a *gossipActor) refresh(ctx actor.Context, items []any) {
 	byName(members)
 	a.lib.gate.known.Store(newHolders(a.lib.self, members))
 	a.cfg.View.Publish(a.view(members))
+	a.doubt(members)
 
 	for _, item := range items {
 		switch item := item.(type) {
@@ -317,6 +322,9 @@ func (a *gossipActor) due(ctx actor.Context, what chore) {
 		a.rejoin()
 	case forget:
 		clear(a.carried)
+		a.refresh(ctx, nil)
+	case doubt:
+		a.doubting = false
 		a.refresh(ctx, nil)
 	}
 }

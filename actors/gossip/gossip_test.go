@@ -447,3 +447,24 @@ func TestUnexpectedMessage(t *testing.T) {
 		t.Errorf("it does not go on after a message that it does not know: %v", err)
 	}
 }
+
+// TestTwins has an agent be alive twice, as when its data directory was copied: at
+// two addresses, with one name and one ID. Nobody can know which is the right one,
+// so the pool keeps the one that it has, and both sides are told of the other.
+func TestTwins(t *testing.T) {
+	a, b := start(t, config("a")), start(t, config("b"))
+	b.join(t, a)
+	a.hears(t, messages.Joined, "b")
+	twin := start(t, config("b"))
+	twin.join(t, a)
+	twin.hears(t, messages.Joined, "a")
+	if m, _ := a.view.Load().Member("b"); address(m) != b.at() {
+		t.Errorf("a has b at %s, want it where it was, at %s", address(m), b.at())
+	}
+	if want := fmt.Sprintf("[WARN] serf: Name conflict for 'b' both %s and %s are claiming", b.at(), twin.at()); !a.log.has(want) {
+		t.Errorf("the log of a has no line %q:\n%s", want, a.log.text())
+	}
+	if want := fmt.Sprintf("[ERR] serf: Node name conflicts with another node at %s. Names must be unique! (Resolution enabled: false)", b.at()); !twin.log.has(want) {
+		t.Errorf("the log of the twin has no line %q:\n%s", want, twin.log.text())
+	}
+}

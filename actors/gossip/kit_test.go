@@ -196,10 +196,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
-func (l *lines) has(line string) bool {
+func (l *lines) has(line string) bool { return strings.Contains("\n"+l.text(), "\n"+line+"\n") }
+
+func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains("\n"+l.buf.String(), "\n"+line+"\n")
+	return l.buf.String()
 }
 
 // freeAddr returns an address at which nobody listens.

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/hashicorp/serf/serf"
@@ -127,20 +128,56 @@ func (a *gossipActor) forceLeave(ctx actor.Context, msg *messages.ForceLeave) {
 	if !a.inPool(msg) {
 		return
 	}
-	s := a.lib.serf
+	s, b := a.lib.serf, a.bridge
+	member, known := a.cfg.View.Load().Member(msg.Node)
 	if a.carried.forceLeave(msg.Node, msg.Prune) {
 		a.refresh(ctx, nil)
-	} else if _, known := a.cfg.View.Load().Member(msg.Node); !known {
+	} else if !known {
 		msg.Refuse(fmt.Errorf("agent: No node found with name '%s'", msg.Node)) // clients match the text
 		return
 	}
 	a.log.Info(fmt.Sprintf("%s force leaving node %q", a.cfg.title(), msg.Node), zap.Bool("prune", msg.Prune))
-	await(a.bridge, msg, func() (messages.Unit, error) {
+	if told(member.Status) == messages.MemberAlive {
+		a.forceAlive(msg, member)
+		return
+	}
+	await(b, msg, func() (messages.Unit, error) {
 		if msg.Prune {
 			return messages.Unit{}, s.RemoveFailedNodePrune(msg.Node)
 		}
 		return messages.Unit{}, s.RemoveFailedNode(msg.Node)
 	})
+}
+
+// forceAlive takes a member for gone that was up when last heard of. If it is, it
+// says so and stays. It is not pruned: Serf would forget it, and not learn of it
+// again while it is up.
+func (a *gossipActor) forceAlive(msg *messages.ForceLeave, member messages.Member) {
+	s, b := a.lib.serf, a.bridge
+	if msg.Prune {
+		a.log.Warn(fmt.Sprintf("%s node %q is not pruned, since it is up; prune it once it has failed or left", a.cfg.title(), msg.Node))
+	}
+	await(b, msg, func() (messages.Unit, error) {
+		err := s.RemoveFailedNode(msg.Node)
+		b.question(s, member) // with one other in the pool, Serf tells nobody
+		return messages.Unit{}, err
+	})
+}
+
+// doubt asks those who are leaving, and do not go, whether they mean it.
+func (a *gossipActor) doubt(members []messages.Member) {
+	if a.seat.leaving {
+		return
+	}
+	ask, more := a.doubts.review(members, a.cfg.NodeName, time.Now())
+	for _, m := range ask {
+		a.log.Info(fmt.Sprintf("%s %s is said to leave and is still there, asking it", a.cfg.title(), describe(m)))
+		a.bridge.question(a.lib.serf, m)
+	}
+	if more && !a.doubting {
+		a.doubting = true
+		a.arm(doubt, goodbyePatience)
+	}
 }
 
 func (a *gossipActor) changeKeyring(msg *messages.ChangeKeyring) {

@@ -104,6 +104,22 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
+// leaveIntent is the message of Serf's by which a member is said to leave, at a
+// Lamport time.
+func leaveIntent(name string, clock uint64) []byte {
+	raw := []byte{0} // messageLeaveType in serf's messages.go
+	msg := struct {
+		LTime uint64
+		Node  string
+		Prune bool
+	}{LTime: clock, Node: name}
+	var body []byte
+	if err := codec.NewEncoderBytes(&body, &codec.MsgpackHandle{}).Encode(&msg); err != nil {
+		panic(fmt.Errorf("a struct of plain fields cannot be encoded: %w", err))
+	}
+	return append(raw, body...)
+}
+
 // changeTags returns tags as msg wants them, and whether that is a change.
 func changeTags(tags map[string]string, msg *messages.SetTags) (map[string]string, bool) {
 	changed := maps.Clone(tags)

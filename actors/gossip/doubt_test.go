@@ -1,0 +1,108 @@
+package gossip
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+func TestDoubts(t *testing.T) {
+	begin := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	view := func(b, c messages.MemberStatus) []messages.Member {
+		return []messages.Member{
+			member("a", "id-a", "127.0.0.1:1", messages.MemberLeaving), // ourselves
+			member("b", "id-b", "127.0.0.1:2", b), member("c", "id-c", "127.0.0.1:3", c),
+		}
+	}
+	const alive, leaving, left = messages.MemberAlive, messages.MemberLeaving, messages.MemberLeft
+	d := doubts{}
+	for i, step := range []struct {
+		at   time.Duration
+		b, c messages.MemberStatus
+		ask  []string
+		more bool
+	}{
+		{0, alive, alive, nil, false},
+		{time.Second, leaving, alive, nil, true},
+		{2 * time.Second, leaving, leaving, nil, true},
+		{4 * time.Second, leaving, leaving, []string{"b"}, true},
+		{5 * time.Second, leaving, leaving, []string{"c"}, true}, // b has a while to answer
+		{7 * time.Second, leaving, alive, []string{"b"}, true},
+		{8 * time.Second, left, leaving, nil, true}, // c says goodbye anew
+		{9 * time.Second, left, left, nil, false},
+	} {
+		ask, more := d.review(view(step.b, step.c), "a", begin.Add(step.at))
+		var names []string
+		for _, m := range ask {
+			names = append(names, m.Name)
+		}
+		if !slices.Equal(names, step.ask) || more != step.more {
+			t.Errorf("step %d: asks %v, more %t; want %v, %t", i, names, more, step.ask, step.more)
+		}
+	}
+}
+
+// TestRumourOfALifeBefore has a server that left and came back be met by one who
+// had only been told that it left. It used to be "leaving" there for good, or until
+// the third one, if it was still there, synced with the others.
+func TestRumourOfALifeBefore(t *testing.T) {
+	cfg := config("b")
+	witness, b := start(t, config("c")), start(t, cfg)
+	b.join(t, witness)
+	witness.hears(t, messages.Joined, "b")
+	cfg.Bind = netip.MustParseAddrPort(b.at())
+	b.leaves(t)
+	witness.hears(t, messages.Left, "b")
+	b.kill(t)
+
+	a := start(t, config("a"))
+	a.join(t, witness)
+	witness.kill(t)
+
+	b = start(t, cfg)
+	a.join(t, b)
+	if a.status("b") != messages.MemberLeaving {
+		t.Fatalf("b is %q at first, so this shows nothing", a.status("b"))
+	}
+	a.sees(t, "b", messages.MemberAlive)
+}
+
+// TestForceLeaveOfALiveMember shows that it denies it, also where nobody else is
+// there to pass it on, and that it is not forgotten either.
+func TestForceLeaveOfALiveMember(t *testing.T) {
+	for name, prune := range map[string]bool{"plain": false, "prune": true} {
+		t.Run(name, func(t *testing.T) {
+			a, b := start(t, config("a")), start(t, config("b"))
+			b.join(t, a)
+			a.hears(t, messages.Joined, "b")
+			if _, err := do(t, a, &messages.ForceLeave{Node: "b", Prune: prune}); err != nil {
+				t.Fatal(err)
+			}
+			a.sees(t, "b", messages.MemberAlive)
+			if b.status("b") != messages.MemberAlive || b.status("a") != messages.MemberAlive {
+				t.Errorf("b has itself as %s and a as %s", b.status("b"), b.status("a"))
+			}
+			b.leaves(t) // and means it
+			a.hears(t, messages.Left, "b")
+		})
+	}
+}
+
+// sees waits until the agent has the member so. What changes without an event of
+// Serf's is published within refreshInterval.
+func (a *agent) sees(t *testing.T, name string, status messages.MemberStatus) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for a.status(name) != status {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s is %s, want %s", name, a.status(name), status)
+		}
+	}
+}
