@@ -45,6 +45,7 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"operator":    newOperatorCommand,
 	"reload":      newReloadCommand,
 	"snapshot":    newSnapshotCommand,
+	"tls":         newTLSCommand,
 	"validate":    newValidateCommand,
 	"version":     newVersionCommand,
 
@@ -60,6 +61,11 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"snapshot inspect": newSnapshotInspectCommand,
 	"snapshot restore": newSnapshotRestoreCommand,
 	"snapshot save":    newSnapshotSaveCommand,
+
+	"tls ca":          newTLSCACommand,
+	"tls ca create":   newTLSCACreateCommand,
+	"tls cert":        newTLSCertCommand,
+	"tls cert create": newTLSCertCreateCommand,
 }
 
 // globalFlags is all that can be typed instead of a command.
