@@ -2,7 +2,7 @@
 // stops them in order. It is the only package that knows them all.
 //
 // The tree of a server, in start order (a client agent goes without catalog,
-// serverrpc, gossip-wan, raft, leader and autopilot, and has a replica of the catalog before
+// serverrpc, gossip-wan, raft, leader, session and autopilot, and has a replica of the catalog before
 // dns); stopping goes from the bottom up, after the leave plan
 // (plan.go). TestDoc keeps the picture true.
 //
@@ -15,6 +15,7 @@
 //	event       the user events of this datacenter
 //	raft        the log that the servers agree on; a failure ends the agent
 //	leader      what only the leader does
+//	session     the deadlines of sessions, while this server leads
 //	autopilot   who is in the raft peer set, and how the servers are
 //	local       what is registered at this agent
 //	health      how that is: one child a check

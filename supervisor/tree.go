@@ -26,6 +26,7 @@ import (
 	"github.com/actor-consul/consul/actors/rpc"
 	"github.com/actor-consul/consul/actors/serverrpc"
 	"github.com/actor-consul/consul/actors/serverrpc/client"
+	"github.com/actor-consul/consul/actors/session"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -70,6 +71,7 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		Status:           &p.raft,
 		Raft:             p.at(raft.Name),
 		Autopilot:        &p.autopilot,
+		Sessions:         p.at(session.Name),
 		Routes:           &p.routes,
 		Call:             p.pool.Call,
 		Failed:           p.at(router.Name),
@@ -110,7 +112,7 @@ func (p *plot) at(name string) ask.Address {
 // has says whether the tree of this agent has the actor.
 func (p *plot) has(name string) bool {
 	switch name {
-	case catalog.Name, serverrpc.Name, raft.Name, leader.Name, autopilot.Name:
+	case catalog.Name, serverrpc.Name, raft.Name, leader.Name, session.Name, autopilot.Name:
 		return p.cfg.Server
 	case replica.Name:
 		return !p.cfg.Server
@@ -136,6 +138,7 @@ func (p *plot) tree() []child {
 		{name: event.Name, policy: alone, produce: p.event()},
 		{name: raft.Name, policy: never, produce: p.raftNode(), budget: raftStopBudget},
 		{name: leader.Name, policy: alone, produce: p.leader()},
+		{name: session.Name, policy: alone, produce: p.sessions()},
 		{name: autopilot.Name, policy: alone, produce: p.autopilotActor()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
 		{name: health.Name, policy: alone, produce: p.health()},
@@ -187,6 +190,16 @@ func (p *plot) leader() actor.Producer {
 		Register:   p.register,
 		Deregister: p.deregister,
 		Initialize: p.initialize,
+	})
+}
+
+func (p *plot) sessions() actor.Producer {
+	return session.New(session.Config{
+		Logger:     p.cfg.Logger,
+		Datacenter: p.cfg.Node.Datacenter,
+		Raft:       p.at(raft.Name),
+		Status:     &p.raft,
+		View:       p.fsm.View,
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/actor-consul/consul/actors/replica"
 	"github.com/actor-consul/consul/actors/router"
 	"github.com/actor-consul/consul/actors/serverrpc"
+	"github.com/actor-consul/consul/actors/session"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -71,7 +72,7 @@ func (p *plot) raftNode() actor.Producer {
 		Pool:              &p.lan,
 		Leader:            p.at(leader.Name),
 		Local:             p.at(local.Name),
-		Watchers:          []ask.Address{p.at(autopilot.Name)},
+		Watchers:          []ask.Address{p.at(session.Name), p.at(autopilot.Name)},
 		AskPeers:          p.pool.AskPeers,
 		RemoveSelf:        p.removeSelf,
 	})

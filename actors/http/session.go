@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -31,14 +32,13 @@ var (
 		read: endpoint.NodeSessions, silent: true, args: onNode, show: showSessions,
 	}.handle
 
-	// sessionRenew is a read that the leader notices, and none to wait on.
-	sessionRenew = query[wire.SessionSpecificRequest, wire.IndexedSessions]{
-		read: endpoint.SessionRenew, silent: true, args: ofSession,
+	sessionRenew = duty[wire.SessionSpecificRequest, wire.IndexedSessions]{
+		do: invoke.SessionRenew, args: ofSession,
 		show: func(r *request, reply *wire.IndexedSessions) (*answer, error) {
 			if len(reply.Sessions) == 0 {
 				return nil, refusal(http.StatusNotFound, fmt.Sprintf("Session id '%s' not found", r.tail))
 			}
-			return &answer{json: reply.Sessions, unmarked: true}, nil
+			return with(reply.Sessions), nil
 		},
 	}.handle
 

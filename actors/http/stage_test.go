@@ -64,10 +64,12 @@ func newStage(t *testing.T) *stage {
 	s.pools()
 	s.local = newRegistered()
 	s.answers["local"], s.answers["health"] = s.local.asked, s.local.asked
+	s.answers["session"] = renewed
 	s.cfg = Config{
 		Logger: zap.New(core),
 		Invoker: invoke.New(invoke.Config{
 			Datacenter: "dc1", View: s.fsm.View, Status: &s.status, Raft: raft, Hold: 50 * time.Millisecond,
+			Sessions: s.probe(t, "session"),
 		}),
 		Raft:       raft,
 		Event:      s.probe(t, "event"),
@@ -104,6 +106,15 @@ func newStage(t *testing.T) *stage {
 		Metrics: figures{},
 	}
 	return s
+}
+
+// renewed plays who keeps the deadlines of sessions.
+func renewed(ctx actor.Context) bool {
+	msg, ok := ctx.Message().(*messages.RenewSession)
+	if ok {
+		msg.Answer(true)
+	}
+	return ok
 }
 
 // figures are the metrics of these tests.

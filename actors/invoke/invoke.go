@@ -69,6 +69,10 @@ type Config struct {
 	// without it nobody can ask for that.
 	Autopilot *messages.Published[wire.AutopilotState]
 
+	// Sessions is who keeps the deadlines of sessions while this server leads. Nobody:
+	// none can be renewed.
+	Sessions ask.Address
+
 	// Routes and Call reach other servers: Routes says which there are, Call carries
 	// a method to one, by its address. Both nil: there is only this one.
 	Routes *messages.Published[messages.Routes]

@@ -63,6 +63,17 @@ func (s *Session) CheckIDs() []string {
 	return ids
 }
 
+// Lease returns how long the session may go without a renewal before it is due to
+// end, SessionTTLMultiplier not counted; 0 when it need not be renewed. A TTL that
+// cannot be read is none.
+func (s *Session) Lease() time.Duration {
+	ttl, err := time.ParseDuration(s.TTL)
+	if err != nil {
+		return 0
+	}
+	return max(ttl, 0)
+}
+
 // SessionOp is an operation on sessions.
 type SessionOp string
 

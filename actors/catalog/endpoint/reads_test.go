@@ -170,9 +170,6 @@ func TestReads(t *testing.T) {
 		{name: "session_forbidden", method: "Session.Get", args: &wire.SessionSpecificRequest{SessionID: idSess}, authz: only{}, want: "", filtered: true},
 		{name: "sessions", method: "Session.List", args: &wire.SessionSpecificRequest{}, want: idSess},
 		{name: "sessions_of_a_node", method: "Session.NodeSessions", args: &wire.NodeSpecificRequest{Node: "n2"}, want: ""},
-		{name: "session_to_renew", method: "Session.Renew", args: &wire.SessionSpecificRequest{SessionID: idSess}, want: idSess},
-		{name: "session_to_renew_missing", method: "Session.Renew", args: &wire.SessionSpecificRequest{SessionID: "nope"}, want: ""},
-		{name: "session_to_renew_forbidden", method: "Session.Renew", args: &wire.SessionSpecificRequest{SessionID: idSess}, authz: only{}, err: "Permission denied"},
 		{name: "coordinates", method: "Coordinate.ListNodes", args: &dc, want: "0"},
 		{name: "coordinates_of_a_node", method: "Coordinate.Node", args: &wire.NodeSpecificRequest{Node: "n1"}, want: "0"},
 		{name: "coordinates_forbidden", method: "Coordinate.Node", args: &wire.NodeSpecificRequest{Node: "n1"}, authz: only{}, err: "Permission denied"},
@@ -210,6 +207,28 @@ func TestReads(t *testing.T) {
 					t.Error("the reply has no index")
 				}
 			}
+		})
+	}
+}
+
+func TestSessionRenew(t *testing.T) {
+	tests := []struct {
+		name, id string
+		authz    Authorizer
+		want     int // sessions
+		err      string
+	}{
+		{name: "there", id: idSess, want: 1},
+		{name: "missing", id: "nope"},
+		{name: "allowed", id: idSess, authz: only{"n1": true}, want: 1},
+		{name: "forbidden", id: idSess, authz: only{}, err: "Permission denied"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var reply wire.IndexedSessions
+			err := SessionRenew.Eval(&Env{View: filled(t).View(), Authz: tt.authz}, &wire.SessionSpecificRequest{Session: tt.id}, &reply)
+			errorIs(t, err, tt.err)
+			equal(t, "sessions", len(reply.Sessions), tt.want)
 		})
 	}
 }

@@ -6,7 +6,7 @@ var Methods = []Method{
 	&Register, &Deregister,
 	&ChecksInState, &NodeChecks, &ServiceChecks, &HealthServiceNodes,
 	&KVGet, &KVList, &KVListKeys, &KVApply,
-	&SessionGet, &SessionList, &NodeSessions, &SessionRenew, &SessionApply,
+	&SessionGet, &SessionList, &NodeSessions, &SessionApply,
 	&CoordinateListNodes, &CoordinateNode,
 	&AutopilotGetConfiguration, &AutopilotSetConfiguration, &OperatorUsage,
 	&NodeInfo, &NodeDump, &ServiceDump,

@@ -42,8 +42,8 @@ func nodeSessions(env *Env, args *wire.NodeSpecificRequest, reply *wire.IndexedS
 }
 
 // SessionRenew returns the session whose deadline is to be pushed back, none if it
-// has ended. It is for the leader, whose actor keeps the deadlines: the method only
-// says whether the asker may.
+// has ended, and says whether the asker may. It is not in Methods: the leader's actor
+// that keeps the deadlines has the last word, and invoke brings both together.
 var SessionRenew = Read[wire.SessionSpecificRequest, wire.IndexedSessions]{"Session.Renew", sessionRenew}
 
 func sessionRenew(env *Env, args *wire.SessionSpecificRequest, reply *wire.IndexedSessions) error {
