@@ -98,6 +98,7 @@ type Raft struct {
 	SnapshotThreshold uint64
 	SnapshotInterval  time.Duration
 	TrailingLogs      uint64
+	SegmentSize       int // bytes of a file of the log
 }
 
 // Queries is how requests wait.

@@ -68,6 +68,7 @@ func (p *plot) raftNode() actor.Producer {
 		SnapshotThreshold: cfg.Raft.SnapshotThreshold,
 		SnapshotInterval:  cfg.Raft.SnapshotInterval,
 		TrailingLogs:      cfg.Raft.TrailingLogs,
+		SegmentSize:       cfg.Raft.SegmentSize,
 		Status:            &p.raft,
 		Pool:              &p.lan,
 		Leader:            p.at(leader.Name),

@@ -251,6 +251,13 @@ func TestCutAndMissingFiles(t *testing.T) {
 			}
 		}
 	}
+	removeAll := func(dir string) {
+		for _, path := range segments(t, dir) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	meta := func(dir string) string { return filepath.Join(dir, "raft/wal/wal-meta.db") }
 	cutMeta := func(size int64) func(string) {
 		return func(dir string) {
@@ -284,6 +291,9 @@ func TestCutAndMissingFiles(t *testing.T) {
 		{"sealed_cut_in_half", cut(1, func(end int64) int64 { return end / 2 }), "damaged", "damaged"},
 		{"sealed_empty", cut(0, func(int64) int64 { return 0 }), "damaged", "damaged"},
 		{"sealed_missing", remove(func(dir string) string { return segments(t, dir)[1] }), "damaged", "damaged"},
+		{"tail_missing", remove(func(dir string) string { return segments(t, dir)[tail] }), "damaged", "damaged"},
+		{"tail_empty", cut(tail, func(int64) int64 { return 0 }), "damaged", "damaged"},
+		{"all_missing_but_votes", removeAll, "damaged", "damaged"},
 		{"votes_missing", remove(meta), "damaged", "damaged"},
 		{"votes_empty", cutMeta(0), "damaged", "damaged"},
 		{"votes_a_page", cutMeta(4096), "damaged", "damaged"},
@@ -299,14 +309,51 @@ func TestCutAndMissingFiles(t *testing.T) {
 			}
 		})
 	}
-	// Of a last file that is gone altogether only an orderly stop has a note.
-	for name, spoil := range map[string]func(string){
-		"missing": remove(func(dir string) string { return segments(t, dir)[tail] }),
-		"empty":   cut(tail, func(int64) int64 { return 0 }),
-	} {
-		if got := stopped.reopen(t, spoil); got != "damaged" {
-			t.Errorf("last file %s: %s, want damaged", name, got)
+}
+
+// TestSweptSnapshots has what a kill leaves of snapshots go at the next start, and
+// nothing else.
+func TestSweptSnapshots(t *testing.T) {
+	dir := t.TempDir()
+	s := newServer(t, "a", func(c *Config) { c.Bootstrap = true; c.DataDir = dir }).start().leads()
+	s.mustPut("x")
+	if _, err := do(s, &messages.TakeSnapshot{}); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	snapshots := filepath.Join(dir, "raft", "snapshots")
+	list := func() (names []string) {
+		entries, err := os.ReadDir(snapshots)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	want := append(list(), "of-the-operator", "unreadable")
+	for _, path := range []string{"2-9-1700000000000.tmp/state.bin", "2-10-1700000000000.tmp/meta.json", "of-the-operator", "unreadable/state.bin"} {
+		path = filepath.Join(snapshots, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, empty := range []string{"2-11-1700000000000.tmp", "2-8-1700000000000"} {
+		if err := os.Mkdir(filepath.Join(snapshots, empty), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start().leads()
+	slices.Sort(want)
+	if got := list(); !slices.Equal(got, want) {
+		t.Errorf("there are %q, want %q", got, want)
+	}
+	if got := s.words.get(); !slices.Equal(got, []string{"x"}) {
+		t.Errorf("the state is %v", got)
 	}
 }
 
@@ -341,6 +388,11 @@ func TestSpoiledSnapshots(t *testing.T) {
 		{"newest", []func(string){spoil(1, "state.bin")}, true}, // the log between the two is gone
 		{"newest_meta", []func(string){spoil(1, "meta.json")}, true},
 		{"both", []func(string){spoil(0, "state.bin"), spoil(1, "state.bin")}, true},
+		{"log_missing", []func(string){func(dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, "raft", "wal")); err != nil {
+				t.Fatal(err)
+			}
+		}}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			again := newServer(t, "a", func(c *Config) { c.Advertise = s.cfg.Advertise; c.DataDir = copyDir(t, dir) })

@@ -52,7 +52,7 @@ func openDisk(dir string, cfg Config) (*disk, error) {
 	d := &disk{dir: dir, files: cfg.files, meta: meta, open: func(verify bool) (*wal.WAL, error) {
 		return wal.Open(dir,
 			wal.WithMetaStore(meta),
-			wal.WithSegmentFiler(newFiler(dir, cfg.files, verify)),
+			wal.WithSegmentFiler(newFiler(dir, cfg, meta, verify)),
 			wal.WithSegmentSize(cfg.SegmentSize),
 			wal.WithLogger(cfg.Library.Named("wal")))
 	}}

@@ -7,11 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
 	walfs "github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/metadb"
+	"go.uber.org/zap"
 )
 
 const (
@@ -97,18 +100,44 @@ func (n *node) openDirectory() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	_, err := os.Stat(filepath.Join(dir, metadb.FileName))
+	began := !errors.Is(err, fs.ErrNotExist)
 	disk, err := openDisk(dir, n.cfg)
 	if err != nil {
 		return err
 	}
-	n.disk = disk
+	n.disk = disk // nobody else uses the directory now
+	n.sweep(filepath.Join(n.dir, "snapshots"))
 	n.journal = newJournal(disk, n.lone, n.logTrouble)
 	files, err := raft.NewFileSnapshotStoreWithLogger(n.dir, snapshotsKept, n.cfg.Library.Named("snapshot"))
 	if err != nil {
 		return err
 	}
 	n.snapshots = snapshots{files}
+	if all, err := n.snapshots.List(); err == nil && len(all) > 0 && !began {
+		return &damaged{dir, fmt.Sprintf("it is missing, and there is a snapshot of index %d", all[0].Index)}
+	}
 	return n.checkWhole()
+}
+
+// sweep removes what a kill has left of snapshots that were being made or removed.
+// Raft leaves it there, and each is as large as the state. What cannot be removed
+// does no harm.
+func (n *node) sweep(dir string) {
+	all, _ := os.ReadDir(dir) // there may be none yet
+	for _, e := range all {
+		if !e.IsDir() {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		remove := os.Remove // which leaves a directory that is not empty
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			remove = os.RemoveAll
+		}
+		if remove(path) == nil {
+			n.log.Info("removed what was left of a snapshot that was not finished", zap.String("path", path))
+		}
+	}
 }
 
 // checkWhole sees to it that the log begins where the newest snapshot that can be

@@ -54,6 +54,7 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			SnapshotThreshold: uint64(rt.RaftSnapshotThreshold),
 			SnapshotInterval:  rt.RaftSnapshotInterval,
 			TrailingLogs:      uint64(rt.RaftTrailingLogs),
+			SegmentSize:       rt.RaftLogstore.WAL.SegmentSizeMB << 20,
 		},
 		Autopilot: wire.AutopilotConfig{
 			CleanupDeadServers:      rt.Autopilot.CleanupDeadServers,

@@ -240,6 +240,9 @@ func (r *resolver) consensus() {
 	if m := r.Performance.RaftMultiplier; m < 1 || m > 10 {
 		r.bad("performance.raft_multiplier", "cannot be %d. Must be between 1 and 10", m)
 	}
+	if m := r.RaftLogstore.WAL.SegmentSizeMB; m < 1 || m > 1024 {
+		r.bad("raft_logstore.wal.segment_size_mb", "cannot be %d. Must be between 1 and 1024", m)
+	}
 	if p := r.Protocol; p < 2 || p > 3 {
 		r.bad("protocol", "cannot be %d. Must be 2 or 3", p)
 	}

@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 
 		"encrypt_text":     {client("-encrypt", "*"), `-encrypt: encrypt has invalid key: it is not base64; a key is 16, 24 or 32 bytes in base64: make one with "consul keygen"`},
 		"encrypt_size":     {client("-encrypt", short), `-encrypt: encrypt has invalid key: it decodes to 5 bytes; a key is 16, 24 or 32 bytes in base64: make one with "consul keygen"`},
+		"segment_size":     {server("-hcl", `raft_logstore { wal { segment_size_mb = 2048 } }`), `-hcl:1: raft_logstore.wal.segment_size_mb cannot be 2048. Must be between 1 and 1024`},
 		"raft_multiplier":  {server("-hcl", `performance { raft_multiplier = 11 }`), `-hcl:1: performance.raft_multiplier cannot be 11. Must be between 1 and 10`},
 		"protocol":         {server("-protocol", "9"), `-protocol: protocol cannot be 9. Must be 2 or 3`},
 		"raft_protocol":    {server("-raft-protocol", "2"), `-raft-protocol: raft_protocol cannot be 2. Must be 3`},

@@ -95,6 +95,7 @@ type Runtime struct {
 	RaftSnapshotThreshold int           `config:"raft_snapshot_threshold"`
 	RaftSnapshotInterval  time.Duration `config:"raft_snapshot_interval"`
 	RaftTrailingLogs      int           `config:"raft_trailing_logs"`
+	RaftLogstore          RaftLogstore  `config:"raft_logstore"`
 	Performance           Performance   `config:"performance"`
 	Autopilot             Autopilot     `config:"autopilot"`
 
@@ -182,6 +183,16 @@ type Performance struct {
 	RaftMultiplier int           `config:"raft_multiplier"` // 1 to 10
 	LeaveDrainTime time.Duration `config:"leave_drain_time"`
 	RPCHoldTimeout time.Duration `config:"rpc_hold_timeout"`
+}
+
+// RaftLogstore is how the raft log is kept.
+type RaftLogstore struct {
+	WAL LogstoreWAL `config:"wal"`
+}
+
+// LogstoreWAL is about the files of the raft log.
+type LogstoreWAL struct {
+	SegmentSizeMB int `config:"segment_size_mb"` // 1 to 1024
 }
 
 // Autopilot is how the leader keeps its servers in order.

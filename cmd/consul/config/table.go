@@ -113,7 +113,7 @@ var table = []Key{
 	{"raft_logstore.verification.enabled", Bool, "false", 0, "compare the logs of the servers"},
 	{"raft_logstore.verification.interval", Duration, "0s", 0, "pause between two comparisons"},
 	{"raft_logstore.boltdb.no_freelist_sync", Bool, "false", 0, "do not write the list of free pages"},
-	{"raft_logstore.wal.segment_size_mb", Count, "64", 0, "size of a segment, in MiB"},
+	{"raft_logstore.wal.segment_size_mb", Count, "64", Acted, "size of a file of the raft log, in MiB; 1 to 1024"},
 	{"autopilot.cleanup_dead_servers", Bool, "true", Acted, "remove failed servers when a new one joins"},
 	{"autopilot.last_contact_threshold", Duration, "200ms", Acted, "a server is unhealthy without contact to the leader for longer"},
 	{"autopilot.max_trailing_logs", Count, "250", Acted, "a server is unhealthy further behind the leader"},
