@@ -27,7 +27,8 @@
 //
 //	wal/        the log and the votes; raft-wal's format
 //	snapshots/  what was made of the log, up to an index; raft's format
-//	peers.json  put there by an operator to force a peer set; read at start, once
+//	peers.json  put there by an operator to force a peer set; read at start, and
+//	            renamed then
 //	peers.info  how to do that
 //
 // All of it survives a restart. Before the log is used its checksums are checked

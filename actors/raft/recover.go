@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"go.uber.org/zap"
@@ -37,7 +39,12 @@ committed, so do it only when the others do not come back.
 
    "id" is the server's node ID, which its log says at start and which is in the
    file node-id in its data directory. "non_voter" may be left out.
-3. Start the agents. Each takes over the file and deletes it.
+   The older form, a list of addresses ["10.1.0.1:8300", "10.1.0.2:8300"], is taken
+   too where the log knows the IDs of the servers at these addresses.
+3. Start the agents. Each takes over the file and renames it to
+   peers.json.applied-TIME, so that it is taken over once.
+
+While the agents run, "consul operator raft recover" does it without a file.
 `
 
 // recoverPeers takes over the peer set that an operator has put into peers.json,
@@ -53,9 +60,16 @@ func (n *node) recoverPeers(lib *raft.Config) error {
 		}
 	}
 	path := filepath.Join(n.dir, peersFile)
-	peers, err := raft.ReadConfigJSON(path)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	var peers raft.Configuration
+	if err == nil {
+		peers, err = parsePeers(data, n.identify)
+	}
+	if err == nil {
+		err = n.checkPeers(peers)
 	}
 	if err != nil {
 		return fmt.Errorf("%s is there, and cannot be used: %w; mend it as %s shows, or delete it", path, err, info)
@@ -64,9 +78,51 @@ func (n *node) recoverPeers(lib *raft.Config) error {
 	if err := raft.RecoverCluster(lib, n.cfg.FSM, n.journal, n.journal, n.snapshots, n.transport, peers); err != nil {
 		return fmt.Errorf("take over the peer set of %s: %w", path, err)
 	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("the peer set is taken over, but its file cannot be deleted: %w; delete it, or it will be taken over again", err)
+	applied := path + ".applied-" + time.Now().UTC().Format("20060102T150405Z")
+	if err := os.Rename(path, applied); err != nil {
+		return fmt.Errorf("the peer set is taken over, but its file cannot be renamed: %w; delete it, or it will be taken over again", err)
 	}
-	n.log.Info("took over the peer set and deleted peers.json")
+	n.log.Info("took over the peer set and renamed peers.json", zap.String("path", applied))
 	return nil
+}
+
+// checkPeers says why a peer set that is to be forced cannot be this server's.
+func (n *node) checkPeers(peers raft.Configuration) error {
+	self := raft.ServerID(n.cfg.NodeID)
+	if !slices.ContainsFunc(peers.Servers, func(s raft.Server) bool { return s.ID == self }) {
+		return fmt.Errorf("this server, %s at %s, is not in it", self, n.cfg.Advertise)
+	}
+	return nil
+}
+
+// identify returns the ID of the server that the newest peer set in the log or in
+// a snapshot has at an address; this server knows its own.
+func (n *node) identify(address string) (id string, ok bool) {
+	if address == n.cfg.Advertise {
+		return n.cfg.NodeID, true
+	}
+	for _, s := range n.lastPeers().Servers {
+		if string(s.Address) == address {
+			return string(s.ID), true
+		}
+	}
+	return "", false
+}
+
+// lastPeers returns the newest peer set on the disk, committed or not.
+func (n *node) lastPeers() raft.Configuration {
+	first, err := n.journal.FirstIndex()
+	last, err2 := n.journal.LastIndex()
+	if err == nil && err2 == nil && last > 0 {
+		for index := last; index >= first; index-- {
+			var entry raft.Log
+			if n.journal.GetLog(index, &entry) == nil && entry.Type == raft.LogConfiguration {
+				return raft.DecodeConfiguration(entry.Data)
+			}
+		}
+	}
+	if all, err := n.snapshots.List(); err == nil && len(all) > 0 {
+		return all[0].Configuration
+	}
+	return raft.Configuration{}
 }
