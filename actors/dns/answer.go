@@ -36,15 +36,17 @@ func newZone(cfg Config) *zone {
 // query is a question with all that its answer depends on. The same query has the
 // same answer.
 type query struct {
-	name   string // as it was asked; in the answer it is spelled so
+	name   string // in lower case
 	qtype  uint16
 	domain string // the zone's name in the question, in lower case
 	edns   bool
 
-	view    *state.View
-	set     *settings
-	now     time.Time
-	shuffle func(n int, swap func(i, j int))
+	view *state.View
+	set  *settings
+	now  time.Time
+	intn func(int) int // a random number below its argument
+
+	basis *basis // what was read to answer it
 
 	// outside asks the recursors for the address records of a name; nil if there
 	// are no recursors.
@@ -60,11 +62,12 @@ func (z *zone) answer(q *query, labels []string) *response {
 		return &response{rcode: dns.RcodeNotImplemented}
 	}
 	if q.view == nil || q.view.LastIndex() == 0 {
+		q.basis.fleeting = true
 		return &response{rcode: dns.RcodeServerFailure}
 	}
 	switch q.qtype {
 	case dns.TypeSOA:
-		ns := z.servers(q)
+		ns := z.servers(q).deal(bounds{size: maxTCPSize}, q.intn)
 		return &response{answer: []dns.RR{z.soa(q)}, ns: ns.answer, extra: ns.extra}
 	case dns.TypeNS:
 		return z.servers(q)
@@ -80,6 +83,7 @@ func (z *zone) find(q *query, l lookup) *response {
 	if !z.here(l) {
 		return z.noName(q)
 	}
+	q.basis.fleeting = q.basis.fleeting || !keepable[l.kind]
 	switch l.kind {
 	case kindNode:
 		return z.node(q, l)
@@ -94,6 +98,11 @@ func (z *zone) find(q *query, l lookup) *response {
 	default:
 		return z.noName(q)
 	}
+}
+
+// keepable are the kinds of lookups whose answers rest on the catalog alone.
+var keepable = map[kind]bool{
+	kindInvalid: true, kindNode: true, kindService: true, kindConnect: true, kindVirtual: true, kindAddr: true,
 }
 
 // here says whether a lookup is about our own datacenter.
@@ -123,6 +132,7 @@ func (z *zone) addr(q *query, l lookup) *response {
 // soa is the start of authority of the zone. What it says of the TTL of negative
 // answers holds for itself, too.
 func (z *zone) soa(q *query) *dns.SOA {
+	q.basis.brief = true
 	soa := q.set.SOA
 	return &dns.SOA{
 		Hdr:     header(q.domain, dns.TypeSOA, soa.MinTTL),
@@ -141,20 +151,18 @@ const maxServers = 3
 
 // servers answers with NS records of servers that are well, and their addresses.
 func (z *zone) servers(q *query) *response {
-	r := &response{}
+	r := &response{free: true, most: maxServers}
 	for _, s := range z.candidates(q) {
 		name, ok := z.nodeName(strings.ToLower(s.name), q.domain)
 		if !ok || !hostName(s.name) {
 			continue
 		}
 		r.answer = append(r.answer, &dns.NS{Hdr: header(q.domain, dns.TypeNS, q.set.nodeTTL), Ns: name})
+		var at []dns.RR
 		if s.addr.IsValid() {
-			r.extra = append(r.extra, addressRecord(name, s.addr, q.set.nodeTTL))
+			at = []dns.RR{addressRecord(name, s.addr, q.set.nodeTTL)}
 		}
-		r.upTo = append(r.upTo, len(r.extra))
-		if len(r.answer) == maxServers {
-			break
-		}
+		r.refers = append(r.refers, at)
 	}
 	return r
 }
@@ -165,16 +173,17 @@ type candidate struct {
 	addr netip.Addr
 }
 
-// candidates returns the servers in no order: those of the catalog, or of the
-// gossip pool while the catalog has none.
+// candidates returns the servers: those of the catalog, or of the gossip pool while
+// the catalog has none.
 func (z *zone) candidates(q *query) []candidate {
 	var found []candidate
-	_, all := q.view.CheckServiceNodes(nil, wire.ConsulServiceName)
+	_, all := q.view.CheckServiceNodes(q.basis.watch, wire.ConsulServiceName)
 	for _, inst := range healthy(all, q.set.OnlyPassing) {
 		addr, _ := parseAddr(inst.Node.Address)
 		found = append(found, candidate{inst.Node.Node, addr})
 	}
 	if len(found) == 0 && z.lan != nil {
+		q.basis.fleeting = true
 		if pool := z.lan.Load(); pool != nil {
 			for _, m := range pool.Members {
 				if s, ok := m.Server(); ok && m.Status == messages.MemberAlive {
@@ -183,7 +192,6 @@ func (z *zone) candidates(q *query) []candidate {
 			}
 		}
 	}
-	q.shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
 	return found
 }
 
@@ -201,8 +209,13 @@ func (z *zone) chase(q *query, target string, ttl uint32) []dns.RR {
 		if next.qtype != dns.TypeA && next.qtype != dns.TypeAAAA {
 			next.qtype = dns.TypeANY
 		}
-		found = z.find(&next, parse(labels, next.qtype)).answer
+		r := z.find(&next, parse(labels, next.qtype))
+		if r.free && len(r.answer) > 1 {
+			q.basis.fleeting = true // others of them the next time
+		}
+		found = r.deal(bounds{size: maxTCPSize}, q.intn).answer
 	} else if q.outside != nil {
+		q.basis.fleeting = true
 		found = q.outside(target)
 	}
 	return leadingTo(found, ttl, q.edns)
@@ -217,7 +230,7 @@ func leadingTo(found []dns.RR, ttl uint32, edns bool) []dns.RR {
 	for _, rr := range found {
 		switch rr.Header().Rrtype {
 		case dns.TypeCNAME, dns.TypeA, dns.TypeAAAA:
-			rr.Header().Ttl = ttl
+			rr.Header().Ttl = ttl // nobody else has the record
 			kept = append(kept, rr)
 		}
 		if len(kept) == maxChased && !edns {

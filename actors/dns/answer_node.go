@@ -17,9 +17,9 @@ func (z *zone) node(q *query, l lookup) *response {
 	default:
 		return &response{} // as Consul, which does not even look
 	}
-	_, node := q.view.Node(nil, l.name)
+	_, node := q.view.Node(q.basis.watch, l.name)
 	if node == nil {
-		_, node = q.view.NodeByID(nil, l.name)
+		_, node = q.view.NodeByID(q.basis.watch, l.name)
 	}
 	if node == nil {
 		return z.noName(q)

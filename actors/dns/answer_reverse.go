@@ -10,8 +10,10 @@ import (
 // is. It returns nil if we know of nobody there.
 func (z *zone) reverse(q *query, addr netip.Addr) *response {
 	if q.view == nil || q.view.LastIndex() == 0 {
+		q.basis.fleeting = true
 		return &response{rcode: dns.RcodeServerFailure}
 	}
+	q.basis.oneView = true
 	name, ok := "", false
 	if node := q.view.NodeAt(addr); node != nil {
 		name, ok = z.nodeName(node.Node, z.domain)

@@ -10,13 +10,12 @@ import (
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// service answers with the instances of a service that are well, in no order.
+// service answers with the instances of a service that are well.
 func (z *zone) service(q *query, l lookup) *response {
 	instances := healthy(z.instances(q, l), q.set.OnlyPassing)
 	if len(instances) == 0 {
 		return z.noName(q)
 	}
-	q.shuffle(len(instances), func(i, j int) { instances[i], instances[j] = instances[j], instances[i] })
 	ttl := q.set.serviceTTL(l.name)
 	var r *response
 	if q.qtype == dns.TypeSRV {
@@ -34,11 +33,11 @@ func (z *zone) instances(q *query, l lookup) wire.CheckServiceNodes {
 	var found wire.CheckServiceNodes
 	switch {
 	case l.kind == kindConnect:
-		_, found = q.view.CheckConnectServiceNodes(nil, l.name)
+		_, found = q.view.CheckConnectServiceNodes(q.basis.watch, l.name)
 	case l.tag != "":
-		_, found = q.view.CheckServiceTagNodes(nil, l.name, []string{l.tag})
+		_, found = q.view.CheckServiceTagNodes(q.basis.watch, l.name, []string{l.tag})
 	default:
-		_, found = q.view.CheckServiceNodes(nil, l.name)
+		_, found = q.view.CheckServiceNodes(q.basis.watch, l.name)
 	}
 	return found
 }
@@ -62,28 +61,38 @@ instances:
 // addresses answers with the addresses of instances, each once; with one CNAME, if
 // none of them has an address.
 func (z *zone) addresses(q *query, instances []*wire.CheckServiceNode, ttl uint32) *response {
-	r := &response{answer: make([]dns.RR, 0, len(instances))}
+	r := &response{answer: make([]dns.RR, 0, len(instances)), free: true, most: q.set.ARecordLimit}
 	seen := make(map[netip.Addr]struct{}, len(instances))
-	host := ""
+	var hosts []string
 	for _, inst := range instances {
 		at := instanceAt(q, inst)
 		addr, ok := parseAddr(at)
-		if !ok && host == "" {
-			host = at
+		if !ok {
+			hosts = append(hosts, at)
 		}
 		if _, dup := seen[addr]; !ok || dup || !wants(q.qtype, addr) {
 			continue
 		}
 		seen[addr] = struct{}{}
 		r.answer = append(r.answer, addressRecord(q.name, addr, ttl))
-		if len(r.answer) == q.set.ARecordLimit {
-			break
-		}
 	}
 	if len(r.answer) == 0 {
-		r.answer = z.cname(q, host, ttl)
+		return z.anyName(q, hosts, ttl)
 	}
 	return r
+}
+
+// anyName answers with a CNAME to one of the hosts.
+func (z *zone) anyName(q *query, hosts []string, ttl uint32) *response {
+	switch len(hosts) {
+	case 0:
+		return &response{}
+	case 1:
+		return &response{answer: z.cname(q, hosts[0], ttl)}
+	default:
+		q.basis.fleeting = true // another one the next time
+		return &response{answer: z.cname(q, hosts[q.intn(len(hosts))], ttl)}
+	}
 }
 
 // instanceAt returns where an instance is found: at its own address, else at its
@@ -124,9 +133,9 @@ type srvKey struct {
 // Consul's does.
 func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *response {
 	n := len(instances)
-	r := &response{answer: make([]dns.RR, 0, n), extra: make([]dns.RR, 0, n), upTo: make([]int, 0, n)}
+	r := &response{answer: make([]dns.RR, 0, n), refers: make([][]dns.RR, 0, n), free: true}
 	seen := make(map[srvKey]struct{}, n)
-	hosts := make(map[string]struct{}, n)
+	hosts := make(map[string][]dns.RR, n)
 	for _, inst := range instances {
 		key := srvKey{inst.Node.Node, inst.Service.Address, inst.Service.Port}
 		if _, dup := seen[key]; dup {
@@ -144,15 +153,12 @@ func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *re
 			Port:     port(inst.Service.Port),
 			Target:   target,
 		})
-		if _, dup := hosts[target]; !dup {
-			hosts[target] = struct{}{}
-			if addr.IsValid() {
-				r.extra = append(r.extra, addressRecord(target, addr, ttl))
-			} else {
-				r.extra = append(r.extra, z.chase(q, target, ttl)...)
-			}
+		at, known := hosts[target]
+		if !known {
+			at = z.hostRecords(q, target, addr, ttl)
+			hosts[target] = at
 		}
-		r.upTo = append(r.upTo, len(r.extra))
+		r.refers = append(r.refers, at)
 		if q.set.NodeMetaTXT && len(inst.Node.Meta) > 0 {
 			if name, ok := z.nodeName(inst.Node.Node, q.domain); ok {
 				r.meta = append(r.meta, metaRecords(name, inst.Node, ttl)...)
@@ -160,6 +166,15 @@ func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *re
 		}
 	}
 	return r
+}
+
+// hostRecords returns the address records of the host that an SRV record names:
+// addr, or what the name leads to.
+func (z *zone) hostRecords(q *query, target string, addr netip.Addr, ttl uint32) []dns.RR {
+	if addr.IsValid() {
+		return []dns.RR{addressRecord(target, addr, ttl)}
+	}
+	return z.chase(q, target, ttl)
 }
 
 // target returns the host of an instance as an SRV record names it, and its

@@ -30,6 +30,7 @@ type server struct {
 	zone     *zone
 	settings *messages.Published[settings]
 	others   *recursors
+	kept     *responses
 	root     *actor.RootContext
 	self     *actor.PID
 	labels   []metrics.Label
@@ -45,7 +46,7 @@ type server struct {
 func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], root *actor.RootContext, self *actor.PID) *server {
 	s := &server{
 		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
-		others: newRecursors(log, cfg.Limits.Recursions), root: root, self: self,
+		others: newRecursors(log, cfg.Limits.Recursions), kept: newResponses(maxKept), root: root, self: self,
 		labels: []metrics.Label{{Name: "node", Value: cfg.NodeName}},
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
@@ -57,8 +58,12 @@ func (s *server) serve(sockets []socket) {
 	s.sockets = sockets
 	slots := make(chan struct{}, s.cfg.Limits.TCPConns)
 	for _, at := range sockets {
-		s.start(&dns.Server{PacketConn: at.udp, UDPSize: udpBuffer}, "UDP "+at.addr().String())
+		for _, conn := range at.udp {
+			r := newReader(s)
+			s.start(&dns.Server{PacketConn: conn, Handler: r, DecorateReader: r.decorate, UDPSize: udpBuffer}, "UDP "+at.addr().String())
+		}
 		s.start(&dns.Server{
+			Handler:       s,
 			Listener:      &limited{Listener: at.tcp, end: s.ctx.Done(), slots: slots, timeout: s.cfg.Limits.WriteTimeout, refused: s.refused},
 			ReadTimeout:   s.cfg.Limits.ReadTimeout,
 			IdleTimeout:   func() time.Duration { return s.cfg.Limits.IdleTimeout },
@@ -68,7 +73,6 @@ func (s *server) serve(sockets []socket) {
 }
 
 func (s *server) start(srv *dns.Server, what string) {
-	srv.Handler = s
 	srv.MsgInvalidFunc = s.invalid
 	s.servers = append(s.servers, srv)
 	go func() {
@@ -115,12 +119,19 @@ func (s *server) shutdown(ctx context.Context) {
 // The methods below run on the goroutines of queries.
 
 // ServeDNS implements dns.Handler. A panic costs the query its answer.
-func (s *server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
+func (s *server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) { s.serveDNS(w, req, nil) }
+
+// serveDNS answers a query, and gives learn what may be said again.
+func (s *server) serveDNS(w dns.ResponseWriter, req *dns.Msg, learn func(*dns.Msg, *found)) {
 	s.flight.Add(1)
 	defer s.flight.Add(-1)
 	defer s.contain(w, req)
 	_, tcp := w.RemoteAddr().(*net.TCPAddr)
-	s.write(w, req, s.respond(req, tcp))
+	m, f := s.respond(req, tcp)
+	s.write(w, req, m)
+	if f != nil && learn != nil {
+		learn(lowered(req), f)
+	}
 }
 
 func (s *server) contain(w dns.ResponseWriter, req *dns.Msg) {
@@ -144,53 +155,81 @@ func (s *server) write(w dns.ResponseWriter, req, m *dns.Msg) {
 		s.fail(w, req)
 		return
 	}
+	spell(raw, m, req)
 	if _, err := w.Write(raw); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("an answer did not reach its client", zap.Stringer("client", w.RemoteAddr()), zap.Error(err))
 	}
 }
 
-// respond returns the answer to a query.
-func (s *server) respond(req *dns.Msg, tcp bool) *dns.Msg {
+// respond returns the answer to a query, and what it was made of if that may be
+// kept. Names in the answer are in lower case.
+func (s *server) respond(req *dns.Msg, tcp bool) (*dns.Msg, *found) {
 	if m := refuse(req); m != nil {
-		return m
+		return m, nil
 	}
 	set := s.settings.Load()
-	q := s.query(req, set)
-	r := s.answer(q)
+	low := lowered(req)
+	r, f := s.lookUp(low, set)
 	switch {
 	case r != nil:
-	case len(set.Recursors) > 0 && !transfer(q.qtype):
-		return s.forward(req, set, tcp)
-	case dns.IsSubDomain("arpa.", q.name):
-		r = s.zone.noName(q)
+	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
+		return s.forward(req, set, tcp), nil
+	case dns.IsSubDomain("arpa.", low.Question[0].Name):
+		r = s.zone.noName(s.query(low, set))
 	default:
-		return new(dns.Msg).SetRcode(req, dns.RcodeRefused)
+		return new(dns.Msg).SetRcode(req, dns.RcodeRefused), nil
 	}
-	m := newReply(req, set)
-	finish(m, r, limits(req, set, tcp), set)
-	return m
+	m := newReply(low, set)
+	finish(m, r, limits(low, set, tcp), set, rand.IntN)
+	return m, f
 }
 
-// answer returns what we know, or nil if the question is for others.
-func (s *server) answer(q *query) *response {
+// lookUp returns what we know, kept or found now, or nil if the question is for
+// others; and the same once more if it may be kept.
+func (s *server) lookUp(low *dns.Msg, set *settings) (*response, *found) {
+	q := s.query(low, set)
+	of := subject{q.name, q.qtype, q.edns}
+	if f := s.kept.get(of, q.view, set, q.now); f != nil {
+		metrics.MeasureSinceWithLabels(f.what, q.now, s.labels)
+		return f.response, f
+	}
+	r, what := s.answer(q)
+	if r == nil {
+		return nil, nil
+	}
+	metrics.MeasureSinceWithLabels(what, q.now, s.labels)
+	f := q.keep(r, what)
+	if f != nil {
+		s.kept.put(of, f)
+	}
+	return r, f
+}
+
+// The figures that count queries, by kind.
+var (
+	domainQuery = []string{Name, "domain_query"}
+	ptrQuery    = []string{Name, "ptr_query"}
+)
+
+// answer returns what we know and which figure counts it, or nil if the question
+// is for others.
+func (s *server) answer(q *query) (*response, []string) {
 	if labels, domain, ok := s.zone.domains.find(q.name); ok {
-		defer metrics.MeasureSinceWithLabels([]string{Name, "domain_query"}, q.now, s.labels)
 		q.domain = domain
-		return s.zone.answer(q, labels)
+		return s.zone.answer(q, labels), domainQuery
 	}
 	if addr, ok := parseReverse(q.name); ok {
-		defer metrics.MeasureSinceWithLabels([]string{Name, "ptr_query"}, q.now, s.labels)
-		return s.zone.reverse(q, addr)
+		return s.zone.reverse(q, addr), ptrQuery
 	}
-	return nil
+	return nil, nil
 }
 
-// query is what the answer to req depends on.
-func (s *server) query(req *dns.Msg, set *settings) *query {
+// query is what the answer to a query whose name is in lower case depends on.
+func (s *server) query(low *dns.Msg, set *settings) *query {
 	q := &query{
-		name: req.Question[0].Name, qtype: req.Question[0].Qtype, domain: s.zone.domain,
-		edns: req.IsEdns0() != nil,
-		view: s.cfg.View(), set: set, now: time.Now(), shuffle: rand.Shuffle,
+		name: low.Question[0].Name, qtype: low.Question[0].Qtype, domain: s.zone.domain,
+		edns: low.IsEdns0() != nil,
+		view: s.cfg.View(), set: set, now: time.Now(), intn: rand.IntN, basis: newBasis(),
 	}
 	if len(set.Recursors) > 0 {
 		q.outside = s.outside(q.qtype, set)

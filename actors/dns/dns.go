@@ -1,8 +1,9 @@
 // Package dns is the DNS listener: the zone of the datacenter on port 8600, UDP
 // and TCP.
 //
-//	resolvers ──query──▶ miekg/dns ──▶ zone ──read──▶ the catalog's view
-//	                                └─▶ recursors, for names outside of the zone
+//	resolvers ──query──▶ shelf, what is packed already
+//	                       └─▶ miekg/dns ──▶ zone ──read──▶ the catalog's view
+//	                                     └─▶ recursors, for names outside of the zone
 //	supervisor ──Reconfigure──▶ dns ◀──Drain── leave
 //
 // The actor owns the sockets and little else: it opens them, closes them, and
@@ -14,6 +15,11 @@
 // What is answered is decided without a socket. question.go reads a name into a
 // lookup; answer.go and its neighbours make the records from the lookup, the view
 // and the settings; size.go leaves out what does not fit; recurse.go asks others.
+//
+// What has been found stays right until the rows of the catalog change that it
+// rests upon (kept.go). So it is found once, for both protocols, and each goroutine
+// that reads a UDP socket keeps it packed and sends it by itself (packed.go,
+// reader.go), in another order every time.
 //
 // A handler that panics costs its own query a SERVFAIL and nobody else anything.
 // A restart of the actor opens the sockets anew at the same ports; what was

@@ -1,10 +1,12 @@
 package dns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -16,9 +18,10 @@ const (
 	rebindTries = 50
 )
 
-// socket is an address that is listened at, on both protocols and the same port.
+// socket is an address that is listened at, on both protocols and the same port:
+// for UDP with several sockets, among which the system spreads the clients.
 type socket struct {
-	udp net.PacketConn
+	udp []net.PacketConn
 	tcp net.Listener
 }
 
@@ -28,7 +31,9 @@ func (s socket) addr() netip.AddrPort {
 }
 
 func (s socket) close() {
-	_ = s.udp.Close()
+	for _, c := range s.udp {
+		_ = c.Close()
+	}
 	_ = s.tcp.Close()
 }
 
@@ -75,7 +80,7 @@ func open(addr string) (socket, error) {
 			return socket{}, cannotListen("TCP", addr, err)
 		}
 		same := net.JoinHostPort(host, fmt.Sprint(tcp.Addr().(*net.TCPAddr).Port))
-		udp, err := net.ListenPacket("udp", same)
+		udp, err := openUDP(same)
 		if err == nil {
 			return socket{udp, tcp}, nil
 		}
@@ -84,6 +89,33 @@ func open(addr string) (socket, error) {
 			return socket{}, cannotListen("UDP", same, err)
 		}
 	}
+}
+
+// maxReaders is how many sockets read packets at one address at most: one for each
+// processor is as much as there is to win.
+const maxReaders = 8
+
+// openUDP opens the sockets for packets at an address. The first one, which does not
+// share the port, shows that nobody else is there.
+func openUDP(addr string) ([]net.PacketConn, error) {
+	alone, err := net.ListenPacket("udp", addr)
+	n := min(runtime.GOMAXPROCS(0), maxReaders)
+	if err != nil || n == 1 || !canSharePort {
+		return []net.PacketConn{alone}, err
+	}
+	_ = alone.Close()
+	var all []net.PacketConn
+	for range n {
+		c, err := (&net.ListenConfig{Control: sharePort}).ListenPacket(context.Background(), "udp", addr)
+		if err != nil {
+			for _, c := range all {
+				_ = c.Close()
+			}
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 // cannotListen says what to do about a socket that cannot be opened.

@@ -100,7 +100,7 @@ func TestRestart(t *testing.T) {
 	s.addr.Tell(&messages.Reconfigure{DNS: cfg})
 	for name, crash := range map[string]inside{
 		"panic":      func(*dnsActor) { panic("as the test wants it") },
-		"udp_closed": func(a *dnsActor) { _ = a.server.sockets[0].udp.Close() },
+		"udp_closed": func(a *dnsActor) { _ = a.server.sockets[0].udp[0].Close() },
 		"tcp_closed": func(a *dnsActor) { _ = a.server.sockets[0].tcp.Close() },
 	} {
 		s.addr.Tell(crash)
@@ -246,7 +246,7 @@ func TestDrained(t *testing.T) {
 func TestPanic(t *testing.T) {
 	core, logged := observer.New(zap.ErrorLevel)
 	var s *stage
-	fail := make(chan struct{}, 2)
+	fail := make(chan struct{}, 3)
 	s = newStage(t, func(cfg *Config) {
 		cfg.Logger = zap.New(core)
 		view := cfg.View
@@ -260,14 +260,20 @@ func TestPanic(t *testing.T) {
 		}
 	}).put(t, population()...).open(t)
 	fail <- struct{}{}
-	s.check(t, []row{{"udp", "ext.node.consul A", "SERVFAIL"}})
+	s.check(t, []row{{"udp_once", "ext.node.consul A", "NOERROR aa | ext.node.consul. 0 IN A 10.1.2.3"}}) // where packed answers are looked for
+	fail <- struct{}{}
+	fail <- struct{}{}
+	s.check(t, []row{{"udp", "db.service.consul A", "SERVFAIL"}})
 	fail <- struct{}{}
 	s.check(t, []row{
 		{"tcp", "ext.node.consul A +tcp", "SERVFAIL"},
 		{"after", "ext.node.consul A", "NOERROR aa | ext.node.consul. 0 IN A 10.1.2.3"},
 	})
 	if n := logged.FilterMessage("a query made the listener panic").Len(); n != 2 {
-		t.Errorf("%d panics are logged, want 2", n)
+		t.Errorf("%d panics of queries are logged, want 2", n)
+	}
+	if n := logged.FilterMessage("a packed answer made the listener panic").Len(); n != 2 {
+		t.Errorf("%d panics of packed answers are logged, want 2", n)
 	}
 }
 

@@ -65,7 +65,8 @@ func send(t *testing.T, at string, raw []byte) string {
 	}
 	got := ""
 	for id := uint16(1); ; id++ { // answers may overtake each other
-		well := new(dns.Msg).SetQuestion("ext.node.consul.", dns.TypeA)
+		well := question4096("ext.node.consul.", "A")
+		well.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}} // it is not answered from the shelf
 		well.Id = id
 		if err := c.WriteMsg(well); err != nil {
 			t.Fatal(err)

@@ -24,10 +24,7 @@ type other struct {
 // no answer.
 func newOther(t testing.TB, answer func(m *dns.Msg) *dns.Msg) *other {
 	t.Helper()
-	sock, err := open("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sock := openPair(t)
 	o := &other{at: sock.addr().String()}
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, req *dns.Msg) {
 		o.asked.Add(1)
@@ -37,7 +34,7 @@ func newOther(t testing.TB, answer func(m *dns.Msg) *dns.Msg) *other {
 			_ = w.WriteMsg(m)
 		}
 	})
-	for _, srv := range []*dns.Server{{PacketConn: sock.udp, Handler: handler}, {Listener: sock.tcp, Handler: handler}} {
+	for _, srv := range []*dns.Server{{PacketConn: sock.udp[0], Handler: handler}, {Listener: sock.tcp, Handler: handler}} {
 		started, ended := make(chan struct{}), make(chan struct{})
 		srv.NotifyStartedFunc = func() { close(started) }
 		go func() { defer close(ended); _ = srv.ActivateAndServe() }()

@@ -51,11 +51,11 @@ func echo(opt *dns.OPT) *dns.OPT {
 	return reply
 }
 
-// finish puts a response into an answer, as much of it as fits. Without
+// finish puts a share of a response into an answer, as much of it as fits. Without
 // enable_truncate an answer does not say that records are missing, unless all are.
-func finish(m *dns.Msg, r *response, b bounds, set *settings) {
+func finish(m *dns.Msg, r *response, b bounds, set *settings, intn func(int) int) {
 	m.Rcode = r.rcode
-	trimmed := r.fill(m, b)
+	trimmed := r.deal(b, intn).fill(m, b)
 	m.Truncated = trimmed && (set.EnableTruncate || len(m.Answer) == 0)
 }
 
@@ -66,12 +66,12 @@ func passOn(m, req *dns.Msg, b bounds, set *settings) {
 	if m.Len() <= b.size {
 		return
 	}
-	r := &response{answer: m.Answer, ns: m.Ns}
+	s := &share{answer: m.Answer, ns: m.Ns}
 	m.Extra = nil
 	if opt := req.IsEdns0(); opt != nil {
 		m.Extra = []dns.RR{echo(opt)}
 	}
-	m.Truncated = r.fill(m, bounds{size: b.size}) || m.Truncated
+	m.Truncated = s.fill(m, bounds{size: b.size}) || m.Truncated
 }
 
 // questions returns what req asks, for the log.

@@ -18,14 +18,88 @@ const (
 	maxUDPAnswers = 8
 )
 
-// response is an answer of which not everything need be sent.
+// response is all that is known about a question, the same for everybody who asks
+// it. Nobody changes it, nor its records.
 type response struct {
 	rcode  int
+	answer []dns.RR
+	refers [][]dns.RR // by answer: the additional records that it refers to; nil: none does
+	ns     []dns.RR
+	extra  []dns.RR // additional records of the answer as a whole
+	meta   []dns.RR // additional records that nothing refers to
+
+	free bool // the answers have no order, and everybody gets them in another one
+	most int  // with free: so many answers are enough; 0: all
+}
+
+// weight is how many records a response has, and one for itself.
+func (r *response) weight() int {
+	n := 1 + len(r.answer) + len(r.ns) + len(r.extra) + len(r.meta)
+	for _, extra := range r.refers {
+		n += len(extra)
+	}
+	return n
+}
+
+// share is what one client gets of a response, of which not everything need fit.
+type share struct {
 	answer []dns.RR
 	ns     []dns.RR
 	extra  []dns.RR // what answers refer to
 	upTo   []int    // by answer: how many of extra it and those before it refer to; nil: all
 	meta   []dns.RR // additional records that nothing refers to
+	rest   int      // answers that were not dealt
+}
+
+// deal picks what one client may get: answers without an order at random, no more
+// of them than can fit. intn returns a random number below its argument.
+func (r *response) deal(b bounds, intn func(int) int) *share {
+	s := &share{answer: r.answer, ns: r.ns, extra: r.extra, meta: r.meta}
+	if !r.free {
+		return s
+	}
+	n := len(r.answer)
+	if r.most > 0 {
+		n = min(n, r.most)
+	}
+	fit := min(n, b.size/minRecord)
+	if b.answers > 0 {
+		fit = min(fit, b.answers)
+	}
+	s.rest = n - fit
+	s.answer = make([]dns.RR, 0, fit)
+	if r.refers != nil {
+		s.extra = make([]dns.RR, 0, len(r.extra)+fit)
+		s.upTo = make([]int, 0, fit)
+	}
+	hosts := make(map[*dns.RR]struct{}) // additional records that the share has
+	for _, i := range draw(len(r.answer), fit, intn) {
+		s.answer = append(s.answer, r.answer[i])
+		if r.refers == nil {
+			continue
+		}
+		if extra := r.refers[i]; len(extra) > 0 {
+			if _, dup := hosts[&extra[0]]; !dup {
+				hosts[&extra[0]] = struct{}{}
+				s.extra = append(s.extra, extra...)
+			}
+		}
+		s.upTo = append(s.upTo, len(s.extra))
+	}
+	return s
+}
+
+// draw returns k different numbers below n in no order.
+func draw(n, k int, intn func(int) int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	for i := range k {
+		j := i + intn(n-i)
+		all[i], all[j] = all[j], all[i]
+	}
+	return all[:k]
 }
 
 // bounds are what a client takes.
@@ -51,51 +125,51 @@ func limits(req *dns.Msg, set *settings, tcp bool) bounds {
 }
 
 // fill puts into m, which holds the header, the question and the OPT record, what
-// fits of the response. When not everything does, it leaves out first the
+// fits of the share. When not everything does, it leaves out first the
 // metadata, then the authority, then answers and with them what they refer to. It
 // says whether answers are missing.
-func (r *response) fill(m *dns.Msg, b bounds) (trimmed bool) {
+func (s *share) fill(m *dns.Msg, b bounds) (trimmed bool) {
 	opt := m.Extra
-	n := len(r.answer)
+	n := len(s.answer)
 	if b.answers > 0 {
 		n = min(n, b.answers)
 	}
 	n = min(n, b.size/minRecord) // the rest need not be measured
 	put := func(answers int, ns, meta bool) bool {
-		m.Answer = r.answer[:answers]
+		m.Answer = s.answer[:answers]
 		m.Ns, m.Extra = nil, opt
 		if ns {
-			m.Ns = r.ns
+			m.Ns = s.ns
 		}
-		if extra := r.extraOf(answers); len(extra) > 0 || meta && len(r.meta) > 0 {
-			m.Extra = make([]dns.RR, 0, len(extra)+len(r.meta)+len(opt))
+		if extra := s.extraOf(answers); len(extra) > 0 || meta && len(s.meta) > 0 {
+			m.Extra = make([]dns.RR, 0, len(extra)+len(s.meta)+len(opt))
 			m.Extra = append(m.Extra, extra...)
 			if meta {
-				m.Extra = append(m.Extra, r.meta...)
+				m.Extra = append(m.Extra, s.meta...)
 			}
 			m.Extra = append(m.Extra, opt...)
 		}
 		return fits(m, b.size)
 	}
 	if put(n, true, true) || put(n, true, false) || put(n, false, false) {
-		return n < len(r.answer)
+		return n < len(s.answer)+s.rest
 	}
 	fit := sort.Search(n, func(leave int) bool { return put(n-leave, false, false) })
 	if !put(n-fit, false, false) || fit == n {
 		m.Extra = opt // what nothing refers to
 	}
-	return n-fit < len(r.answer)
+	return n-fit < len(s.answer)+s.rest
 }
 
 // extraOf returns what the first n answers refer to.
-func (r *response) extraOf(n int) []dns.RR {
+func (s *share) extraOf(n int) []dns.RR {
 	switch {
-	case r.upTo == nil:
-		return r.extra
+	case s.upTo == nil:
+		return s.extra
 	case n == 0:
 		return nil
 	default:
-		return r.extra[:r.upTo[n-1]]
+		return s.extra[:s.upTo[n-1]]
 	}
 }
 

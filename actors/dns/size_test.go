@@ -152,12 +152,12 @@ func rawAsk(t testing.TB, at, name string, qtype, size uint16) (*dns.Msg, int) {
 	return m, len(raw)
 }
 
-// TestFill fills messages of random sizes with responses of random shapes.
+// TestFill fills messages of random sizes with shares of random shapes.
 func TestFill(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return strings.Repeat("x", 1+random.IntN(60)) }
 	for range 3000 {
-		r := &response{}
+		r := &share{rest: random.IntN(2)}
 		for range random.IntN(30) {
 			host := text() + ".node.dc1.consul."
 			r.answer = append(r.answer, &dns.SRV{Hdr: header("web.service.consul.", dns.TypeSRV, 0), Target: host})
@@ -182,7 +182,7 @@ func TestFill(t *testing.T) {
 		if err != nil || len(raw) > b.size {
 			t.Fatalf("%d bytes, error %v, want at most %d", len(raw), err, b.size)
 		}
-		if trimmed != (len(m.Answer) < len(r.answer)) {
+		if trimmed != (len(m.Answer) < len(r.answer)+r.rest) {
 			t.Fatalf("trimmed is %t with %d of %d answers", trimmed, len(m.Answer), len(r.answer))
 		}
 		if m.IsEdns0() == nil {

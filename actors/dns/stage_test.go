@@ -226,6 +226,19 @@ func tags(tags ...string) func(*wire.NodeService) {
 	return func(s *wire.NodeService) { s.Tags = tags }
 }
 
+// openPair opens one socket for packets, and one for connections at the same port.
+func openPair(t testing.TB) socket {
+	t.Helper()
+	sock, err := open("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range sock.udp[1:] {
+		_ = c.Close()
+	}
+	return sock
+}
+
 func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // sync waits until the listener has handled what it was sent.

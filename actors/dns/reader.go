@@ -1,0 +1,113 @@
+package dns
+
+import (
+	"math/rand/v2"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/hashicorp/go-metrics"
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+)
+
+// lessons is how many answers wait to be kept by the goroutine that reads a socket.
+const lessons = 64
+
+// reader reads one UDP socket for miekg/dns. It answers by itself what it has
+// packed, and passes on what it has not; what is found then it learns. One
+// goroutine reads.
+type reader struct {
+	dns.Reader // for everything but UDP
+	server     *server
+	shelf      *shelf
+	lessons    chan lesson
+
+	in, low, out []byte
+}
+
+// lesson is an answer that may be given again.
+type lesson struct {
+	req *dns.Msg
+	*found
+}
+
+func newReader(s *server) *reader {
+	return &reader{
+		server: s, shelf: newShelf(maxShelf, rand.IntN), lessons: make(chan lesson, lessons),
+		in: make([]byte, udpBuffer), low: make([]byte, maxKey), out: make([]byte, dns.MaxMsgSize),
+	}
+}
+
+// decorate is called by miekg/dns on the goroutine that reads.
+func (r *reader) decorate(base dns.Reader) dns.Reader {
+	r.Reader = base
+	return r
+}
+
+// ServeDNS implements dns.Handler for what has been passed on.
+func (r *reader) ServeDNS(w dns.ResponseWriter, req *dns.Msg) { r.server.serveDNS(w, req, r.learn) }
+
+// learn is called on the goroutines of queries.
+func (r *reader) learn(req *dns.Msg, f *found) {
+	select {
+	case r.lessons <- lesson{req, f}:
+	default: // it will be asked again
+	}
+}
+
+// ReadUDP implements dns.Reader: it returns the next packet that is to be passed on.
+// There is no deadline but the one that a shutdown sets.
+func (r *reader) ReadUDP(conn *net.UDPConn, _ time.Duration) ([]byte, *dns.SessionUDP, error) {
+	for {
+		n, from, err := dns.ReadFromSessionUDP(conn, r.in)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.study()
+		answer := r.answer(r.in[:n])
+		if answer == nil {
+			return append([]byte(nil), r.in[:n]...), from, nil
+		}
+		_, _ = dns.WriteToSessionUDP(conn, answer, from) // a client may be gone
+	}
+}
+
+// study puts on the shelf what has been found since.
+func (r *reader) study() {
+	for {
+		select {
+		case l := <-r.lessons:
+			r.shelf.put(l.req, l.found)
+		default:
+			return
+		}
+	}
+}
+
+// answer returns the answer to a packet, or nil if it is to be passed on. It is
+// good until the next call.
+func (r *reader) answer(raw []byte) (answer []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			metrics.IncrCounter([]string{Name, "panics"}, 1)
+			r.server.log.Error("a packed answer made the listener panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			r.shelf = newShelf(maxShelf, rand.IntN)
+			answer = nil
+		}
+	}()
+	low, end := key(raw, r.low)
+	if low == nil {
+		return nil
+	}
+	now := time.Now()
+	ready, f := r.shelf.get(low, r.server.cfg.View(), r.server.settings.Load(), now)
+	if ready == nil {
+		return nil
+	}
+	metrics.MeasureSinceWithLabels(f.what, now, r.server.labels)
+	r.out = append(r.out[:0], ready...)
+	copy(r.out, raw[:idSize])
+	copy(r.out[headerSize:end], raw[headerSize:end])
+	return r.out
+}
