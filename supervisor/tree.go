@@ -73,6 +73,7 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		Autopilot:        &p.autopilot,
 		Sessions:         p.at(session.Name),
 		Routes:           &p.routes,
+		WAN:              p.wanView(),
 		Call:             p.pool.Call,
 		Failed:           p.at(router.Name),
 		Client:           !cfg.Server,

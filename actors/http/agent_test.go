@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/serf/coordinate"
 
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -166,13 +167,15 @@ func TestClientsHaveNoServerParts(t *testing.T) {
 	s := newStage(t)
 	s.cfg.Facts.Server = false
 	s.cfg.RaftStatus, s.cfg.WANView = nil, nil
+	s.cfg.Invoker = s.client()
 	a := s.api(t)
 	for request, want := range map[string]string{
 		"GET /v1/status/peers":           `200 ["127.0.0.1:8300"]`,
-		"GET /v1/status/leader":          `200 ""`,
+		"GET /v1/status/leader":          `200 "127.0.0.1:8300"`,
+		"GET /v1/status/leader?dc=dc2":   "500 rpc error making call: No path to datacenter",
 		"GET /v1/agent/members?wan=1":    "200 []",
-		"GET /v1/catalog/datacenters":    `200 ["dc1"]`,
-		"GET /v1/coordinate/datacenters": "500 this agent is a client; ask a server",
+		"GET /v1/catalog/datacenters":    `200 ["dc1","dc2"]`,
+		"GET /v1/coordinate/datacenters": `200 [{"Datacenter":"dc2","AreaID":"wan","Coordinates":[]}]`,
 		"PUT /v1/agent/join/a?wan=1":     "500 the WAN pool has servers only, and this agent is a client",
 		"PUT /v1/session/create?dc=dc2":  "500 cross datacenter lock must be created at server agent",
 	} {
@@ -185,6 +188,33 @@ func TestClientsHaveNoServerParts(t *testing.T) {
 	if got := call(a, "GET", "/v1/agent/self", "").Body.String(); !strings.Contains(got, `"known_servers":"1"`) {
 		t.Errorf("self: %s", got)
 	}
+}
+
+// client returns the Invoker of a client agent that knows a server, which answers
+// what is about itself.
+func (s *stage) client() *invoke.Invoker {
+	var routes messages.Published[messages.Routes]
+	routes.Publish(&messages.Routes{Servers: map[string][]messages.Server{"dc1": {{Name: nodeName, Datacenter: "dc1"}}}})
+	return invoke.New(invoke.Config{
+		Datacenter: "dc1", Client: true, Routes: &routes, View: s.fsm.View, Status: &s.status,
+		Call: func(_ context.Context, _, method string, args wire.Request, reply any) error {
+			switch r := reply.(type) {
+			case *string:
+				if args.RequestDatacenter() != "dc1" {
+					return errors.New("rpc error making call: No path to datacenter")
+				}
+				*r = "127.0.0.1:8300"
+			case *[]string:
+				*r = []string{"127.0.0.1:8300"}
+				if method == "Catalog.ListDatacenters" {
+					*r = []string{"dc1", "dc2"}
+				}
+			case *[]wire.DatacenterMap:
+				*r = []wire.DatacenterMap{{Datacenter: "dc2", AreaID: "wan", Coordinates: wire.Coordinates{}}}
+			}
+			return nil
+		},
+	})
 }
 
 func TestMetrics(t *testing.T) {

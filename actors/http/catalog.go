@@ -2,10 +2,9 @@ package http
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -84,31 +83,22 @@ var (
 	}.handle
 )
 
-// catalogDatacenters lists the datacenters, this agent's own first.
+// catalogDatacenters lists the datacenters, our own first and then the nearest.
 func catalogDatacenters(r *request) (*answer, error) {
-	var opts wire.QueryOptions
-	if err := r.consistency(&opts); err != nil {
+	var args wire.DatacentersRequest
+	if err := r.consistency(&args.QueryOptions); err != nil {
 		return nil, err
 	}
-	ans := with(datacenters(&r.api.cfg))
-	if opts.UseCache {
+	args.Token = r.token()
+	var names []string
+	if err := invoke.Do(r.Context(), r.api.cfg.Invoker, invoke.ListDatacenters, &args, &names); err != nil {
+		return nil, err
+	}
+	ans := with(orEmpty(names))
+	if args.UseCache {
 		ans.header = miss()
 	}
 	return ans, nil
-}
-
-// datacenters returns the datacenters whose servers this agent has heard of.
-func datacenters(cfg *Config) []string {
-	own := cfg.Facts.Datacenter
-	known := map[string]bool{}
-	if view := load(cfg.WANView); view != nil {
-		for _, m := range view.Members {
-			if dc := m.Tags["dc"]; dc != "" && dc != own && m.Status != messages.MemberLeft {
-				known[dc] = true
-			}
-		}
-	}
-	return append([]string{own}, slices.Sorted(maps.Keys(known))...)
 }
 
 // inDatacenter reads the arguments of what is asked of a whole datacenter.

@@ -1,13 +1,10 @@
 package http
 
 import (
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
-	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -50,35 +47,9 @@ func inSegment(r *request, all wire.Coordinates) wire.Coordinates {
 // coordinateDatacenters lists the servers of each datacenter with where they are in
 // the round-trip space of the WAN pool.
 func coordinateDatacenters(r *request) (*answer, error) {
-	if !r.api.cfg.Facts.Server {
-		return nil, messages.ErrNotServer
+	var all []wire.DatacenterMap
+	if err := invoke.Do(r.Context(), r.api.cfg.Invoker, invoke.DatacenterMaps, &wire.EmptyReadRequest{}, &all); err != nil {
+		return nil, err
 	}
-	byDC := map[string]wire.Coordinates{}
-	if view := load(r.api.cfg.WANView); view != nil {
-		for _, m := range view.Members {
-			dc := m.Tags["dc"]
-			if dc == "" || m.Status == messages.MemberLeft {
-				continue
-			}
-			byDC[dc] = append(byDC[dc], located(view, m, strings.TrimSuffix(m.Name, "."+dc))...)
-		}
-	}
-	all := make([]wire.DatacenterMap, 0, len(byDC))
-	for _, dc := range slices.Sorted(maps.Keys(byDC)) {
-		all = append(all, wire.DatacenterMap{Datacenter: dc, AreaID: "wan", Coordinates: orEmpty(byDC[dc])})
-	}
-	return with(all), nil
-}
-
-// located returns the coordinate of a member under a name, or none when it has
-// none yet.
-func located(view *messages.PoolView, m messages.Member, name string) wire.Coordinates {
-	if view.Coordinate == nil {
-		return nil
-	}
-	coord := view.Coordinate(m.Name)
-	if coord == nil {
-		return nil
-	}
-	return wire.Coordinates{{Node: name, Segment: m.Tags["segment"], Coord: coord}}
+	return with(orEmpty(all)), nil
 }

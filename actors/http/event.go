@@ -29,7 +29,11 @@ func eventFire(r *request) (*answer, error) {
 	}
 	own := r.api.cfg.Facts.Datacenter
 	if dc := r.datacenter(); dc != own {
-		if !slices.Contains(datacenters(&r.api.cfg), dc) {
+		var known []string
+		if err := invoke.Do(r.Context(), r.api.cfg.Invoker, invoke.ListDatacenters, &wire.DatacentersRequest{}, &known); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(known, dc) {
 			return nil, invoke.ErrNoPath
 		}
 		return nil, refusal(http.StatusInternalServerError, fmt.Sprintf("this agent fires events in its own datacenter %s only; ask an agent in %s", own, dc))

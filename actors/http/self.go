@@ -95,7 +95,7 @@ func stats(cfg *Config) map[string]map[string]string {
 	}
 	status := load(cfg.RaftStatus)
 	all["consul"]["bootstrap"] = strconv.FormatBool(f.Bootstrap)
-	all["consul"]["known_datacenters"] = strconv.Itoa(len(datacenters(cfg)))
+	all["consul"]["known_datacenters"] = strconv.Itoa(len(cfg.Invoker.Datacenters()))
 	all["consul"]["leader"] = strconv.FormatBool(status.Leads())
 	all["consul"]["leader_addr"] = ""
 	if status != nil {

@@ -68,7 +68,7 @@ func newStage(t *testing.T) *stage {
 	s.cfg = Config{
 		Logger: zap.New(core),
 		Invoker: invoke.New(invoke.Config{
-			Datacenter: "dc1", View: s.fsm.View, Status: &s.status, Raft: raft, Hold: 50 * time.Millisecond,
+			Datacenter: "dc1", View: s.fsm.View, Status: &s.status, Raft: raft, WAN: &s.wan, Hold: 50 * time.Millisecond,
 			Sessions: s.probe(t, "session"),
 		}),
 		Raft:       raft,

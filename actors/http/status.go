@@ -1,64 +1,27 @@
 package http
 
 import (
-	"net"
-
-	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
 // The routes below /v1/status: https://developer.hashicorp.com/consul/api-docs/status.
-// They are answered from what this agent sees, leader or not: they are how one finds
-// out that there is none.
+// They are answered from what this server sees, or one that a client agent asks,
+// leader or not: they are how one finds out that there is none.
+var (
+	// statusLeader answers with the address of the leader, "" when none is known.
+	statusLeader = duty[wire.DCSpecificRequest, string]{
+		do: invoke.StatusLeader, args: inDatacenter,
+		show: func(_ *request, reply *string) (*answer, error) { return with(*reply), nil },
+	}.handle
 
-// statusLeader answers with the address of the leader, "" when none is known.
-func statusLeader(r *request) (*answer, error) {
-	if err := r.here(); err != nil {
-		return nil, err
-	}
-	if s := load(r.api.cfg.RaftStatus); s != nil {
-		return with(s.LeaderAddr), nil
-	}
-	return with(""), nil
-}
-
-// statusPeers answers with the addresses of the servers: on a server, the peer set,
-// on a client, those in its pool.
-func statusPeers(r *request) (*answer, error) {
-	if err := r.here(); err != nil {
-		return nil, err
-	}
-	peers := []string{}
-	if !r.api.cfg.Facts.Server {
-		for _, m := range servers(load(r.api.cfg.LANView)) {
-			peers = append(peers, rpcAddress(m))
-		}
-		return with(peers), nil
-	}
-	config, err := ask.Do(r.Context(), r.api.cfg.Raft, &messages.GetRaftConfiguration{})
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range config.Servers {
-		peers = append(peers, s.Address)
-	}
-	return with(peers), nil
-}
-
-// here reads the options of a request that only this agent can answer, and refuses
-// one that is for another datacenter.
-func (r *request) here() error {
-	var opts wire.QueryOptions
-	if err := r.options(&opts); err != nil {
-		return err
-	}
-	if r.datacenter() != r.api.cfg.Facts.Datacenter {
-		return invoke.ErrNoPath
-	}
-	return nil
-}
+	// statusPeers answers with the addresses of the peer set.
+	statusPeers = duty[wire.DCSpecificRequest, []string]{
+		do: invoke.StatusPeers, args: inDatacenter,
+		show: func(_ *request, reply *[]string) (*answer, error) { return with(orEmpty(*reply)), nil },
+	}.handle
+)
 
 // servers returns the members of a pool that are alive and servers.
 func servers(view *messages.PoolView) []messages.Member {
@@ -72,9 +35,4 @@ func servers(view *messages.PoolView) []messages.Member {
 		}
 	}
 	return found
-}
-
-// rpcAddress returns where a server is reached by other agents.
-func rpcAddress(m messages.Member) string {
-	return net.JoinHostPort(m.Addr.String(), m.Tags["port"])
 }

@@ -40,9 +40,6 @@ import (
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// ErrNoPath is returned for a datacenter that is not known. Clients match the text.
-var ErrNoPath = errors.New("No path to datacenter")
-
 const (
 	// The times a blocking query waits, unless the configuration says otherwise:
 	// https://developer.hashicorp.com/consul/api-docs/features/blocking
@@ -81,6 +78,8 @@ type Config struct {
 	// restored, and returns the archive that was saved; the caller closes it. nil:
 	// only the leader itself saves and restores snapshots.
 	Snapshot func(ctx context.Context, address string, args *wire.SnapshotRequest, in io.Reader, reply *wire.SnapshotResponse) (io.ReadCloser, error)
+	// WAN is the pool of the servers of all datacenters. nil: this agent is not in it.
+	WAN *messages.Published[messages.PoolView]
 	// Failed is told the servers that could not be reached. Optional.
 	Failed ask.Address
 
@@ -129,10 +128,13 @@ func Write[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Write[A, R],
 // of the types that the method makes.
 func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
 	if dc := args.RequestDatacenter(); dc != "" && dc != inv.cfg.Datacenter {
-		return inv.elsewhere(ctx, dc, m.Name(), args, reply)
+		return inv.elsewhere(ctx, dc, m, args, reply)
 	}
 	if inv.cfg.Client {
-		return inv.throughServer(ctx, m.Name(), args, reply)
+		return inv.throughServer(ctx, m, args, reply)
+	}
+	if anywhere(m) {
+		return inv.here(ctx, m, args, reply)
 	}
 	return inv.hold(ctx, func() error {
 		if leader := inv.otherLeader(args); leader != "" {
@@ -260,10 +262,11 @@ func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire
 	return m.ResultAny(applied.Result, reply)
 }
 
-// hold tries again while nobody leads, or nobody can be reached, for a while.
+// hold tries again for a while, as long as nobody leads, nobody can be reached or
+// nobody is known yet.
 func (inv *Invoker) hold(ctx context.Context, try func() error) error {
 	err := try()
-	if !errors.Is(err, messages.ErrNotLeader) {
+	if !passes(err) {
 		return err
 	}
 	until := time.NewTimer(inv.cfg.Hold)
@@ -274,13 +277,31 @@ func (inv *Invoker) hold(ctx context.Context, try func() error) error {
 		case <-pause.C:
 		case <-until.C:
 			pause.Stop()
-			return messages.ErrNoLeader
+			return givenUp(err)
 		case <-ctx.Done():
 			pause.Stop()
 			return context.Cause(ctx)
 		}
-		if err := try(); !errors.Is(err, messages.ErrNotLeader) {
+		if err = try(); !passes(err) {
 			return err
 		}
+	}
+}
+
+// passes says whether a request that failed so is worth another try in a moment.
+func passes(err error) bool {
+	return errors.Is(err, messages.ErrNotLeader) || errors.Is(err, ErrNoServers) || errors.As(err, new(*unreached))
+}
+
+// givenUp is what an asker is told who has waited in vain.
+func givenUp(err error) error {
+	var none *unreached
+	switch {
+	case errors.Is(err, ErrNoServers):
+		return ErrNoServers
+	case errors.As(err, &none):
+		return fmt.Errorf("%w: %w", messages.ErrNoLeader, none)
+	default:
+		return messages.ErrNoLeader
 	}
 }

@@ -27,17 +27,17 @@ var Duties = []endpoint.Method{
 // which it uses another protocol.
 var (
 	// AutopilotState is what the leader thinks of the servers.
-	AutopilotState = &Duty[wire.DCSpecificRequest, wire.AutopilotState]{"Operator.AutopilotState", autopilotState}
+	AutopilotState = &Duty[wire.DCSpecificRequest, wire.AutopilotState]{method: "Operator.AutopilotState", run: autopilotState}
 	// ServerHealth is the same in another form.
-	ServerHealth = &Duty[wire.DCSpecificRequest, wire.AutopilotHealthReply]{"Operator.ServerHealth", serverHealth}
+	ServerHealth = &Duty[wire.DCSpecificRequest, wire.AutopilotHealthReply]{method: "Operator.ServerHealth", run: serverHealth}
 	// RaftGetConfiguration is the peer set: as the leader has it or, where none is
 	// known, as this server has.
-	RaftGetConfiguration = &Duty[wire.DCSpecificRequest, wire.RaftConfigurationResponse]{"Operator.RaftGetConfiguration", raftGetConfiguration}
+	RaftGetConfiguration = &Duty[wire.DCSpecificRequest, wire.RaftConfigurationResponse]{method: "Operator.RaftGetConfiguration", run: raftGetConfiguration}
 	// RaftRemovePeerByAddress and RaftRemovePeerByID take a server out of the peer set.
-	RaftRemovePeerByAddress = &Duty[wire.RaftRemovePeerRequest, struct{}]{"Operator.RaftRemovePeerByAddress", removePeerByAddress}
-	RaftRemovePeerByID      = &Duty[wire.RaftRemovePeerRequest, struct{}]{"Operator.RaftRemovePeerByID", removePeerByID}
+	RaftRemovePeerByAddress = &Duty[wire.RaftRemovePeerRequest, struct{}]{method: "Operator.RaftRemovePeerByAddress", run: removePeerByAddress}
+	RaftRemovePeerByID      = &Duty[wire.RaftRemovePeerRequest, struct{}]{method: "Operator.RaftRemovePeerByID", run: removePeerByID}
 	// TransferLeader has the leader hand over. It is answered when another leads.
-	TransferLeader = &Duty[wire.TransferLeaderRequest, struct{}]{"Operator.TransferLeader", transferLeader}
+	TransferLeader = &Duty[wire.TransferLeaderRequest, struct{}]{method: "Operator.TransferLeader", run: transferLeader}
 )
 
 // Unknown is the name of a server of the peer set that nobody knows. Clients match
@@ -48,12 +48,20 @@ const Unknown = "(unknown)"
 type Duty[A, R any] struct {
 	method string
 	run    func(ctx context.Context, inv *Invoker, args *A, reply *R) error
+	own    bool // each server has its own answer, and nobody is waited for
 }
 
 // duty is a Duty without its types.
 type duty interface {
 	endpoint.Method
 	runAny(ctx context.Context, inv *Invoker, args wire.Request, reply any) error
+	anywhere() bool
+}
+
+// anywhere says whether any server answers a method, for itself.
+func anywhere(m endpoint.Method) bool {
+	d, ok := m.(duty)
+	return ok && d.anywhere()
 }
 
 // Name implements endpoint.Method.
@@ -64,6 +72,8 @@ func (d *Duty[A, R]) NewArgs() wire.Request { return any(new(A)).(wire.Request) 
 
 // NewReply implements endpoint.Method.
 func (d *Duty[A, R]) NewReply() any { return new(R) }
+
+func (d *Duty[A, R]) anywhere() bool { return d.own }
 
 func (d *Duty[A, R]) runAny(ctx context.Context, inv *Invoker, args wire.Request, reply any) error {
 	a, ok := any(args).(*A)

@@ -11,7 +11,7 @@ import (
 
 // SessionRenew pushes the deadline of a session back. The reply has the session, or
 // nothing when it has ended.
-var SessionRenew = &Duty[wire.SessionSpecificRequest, wire.IndexedSessions]{"Session.Renew", renewSession}
+var SessionRenew = &Duty[wire.SessionSpecificRequest, wire.IndexedSessions]{method: "Session.Renew", run: renewSession}
 
 // renewSession is for the leader, who must be confirmed as such: a deposed one that
 // does not know it would promise what its successor knows nothing of.

@@ -3,9 +3,7 @@ package invoke
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
@@ -36,14 +34,15 @@ func (inv *Invoker) Snapshot(ctx context.Context, args *wire.SnapshotRequest, in
 		return nil, errStaleRestore
 	}
 	if dc := args.Datacenter; dc != "" && dc != inv.cfg.Datacenter {
-		servers := inv.servers(dc)
-		if inv.cfg.Client && len(servers) == 0 {
-			servers = inv.servers(inv.cfg.Datacenter) // who know the way
+		servers, err := inv.serversOf(dc)
+		if err != nil {
+			return nil, err
 		}
-		if len(servers) == 0 || inv.cfg.Snapshot == nil {
-			return nil, ErrNoPath
+		if len(servers) > 0 || inv.cfg.Snapshot == nil {
+			saved, err := inv.snapshotOfOne(ctx, servers, args, in)
+			return saved, unavailable(err)
 		}
-		return inv.snapshotOfOne(ctx, servers, args, in)
+		// A client agent, whose own servers know the way.
 	}
 	var saved *SavedSnapshot
 	err := inv.hold(ctx, func() (err error) {
@@ -57,9 +56,6 @@ func (inv *Invoker) Snapshot(ctx context.Context, args *wire.SnapshotRequest, in
 // nothing of in was read.
 func (inv *Invoker) snapshot(ctx context.Context, args *wire.SnapshotRequest, in io.Reader) (*SavedSnapshot, error) {
 	if inv.cfg.Client {
-		if inv.cfg.Snapshot == nil {
-			return nil, messages.ErrNotServer
-		}
 		servers := inv.servers(inv.cfg.Datacenter)
 		if len(servers) == 0 {
 			return nil, ErrNoServers
@@ -100,19 +96,19 @@ func (inv *Invoker) save(ctx context.Context) (*SavedSnapshot, error) {
 
 // snapshotOfOne asks one server after the other until one has taken the request.
 func (inv *Invoker) snapshotOfOne(ctx context.Context, servers []messages.Server, args *wire.SnapshotRequest, in io.Reader) (*SavedSnapshot, error) {
-	var tried []string
+	if inv.cfg.Snapshot == nil {
+		return nil, messages.ErrNotServer
+	}
+	none := &unreached{}
 	for _, s := range servers {
 		saved, err := inv.snapshotOf(ctx, s.Datacenter, s.Addr.String(), args, in)
 		var unsent *Unsent
 		if !errors.As(err, &unsent) {
 			return saved, err
 		}
-		tried = append(tried, fmt.Sprintf("%s (%s): %v", s.Name, s.Addr, unsent))
+		none.add(s, unsent)
 	}
-	if servers[0].Datacenter != inv.cfg.Datacenter {
-		return nil, fmt.Errorf("%w: %s", ErrNoPath, strings.Join(tried, "; "))
-	}
-	return nil, messages.ErrNotLeader
+	return nil, none
 }
 
 // snapshotOf carries a request to a server. A request that did not arrive is worth
@@ -125,7 +121,7 @@ func (inv *Invoker) snapshotOf(ctx context.Context, dc, address string, args *wi
 	switch {
 	case errors.As(err, &unsent):
 		inv.cfg.Failed.Tell(&messages.ServerFailed{Datacenter: dc, Address: address})
-		return nil, errors.Join(err, messages.ErrNotLeader)
+		return nil, retriable{err}
 	case errors.Is(err, messages.ErrNotLeader) && args.Op == wire.SnapshotRestore:
 		return nil, messages.ErrLeadershipLost
 	case err != nil && args.Op == wire.SnapshotRestore:

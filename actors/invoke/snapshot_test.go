@@ -166,8 +166,8 @@ func TestSnapshotElsewhere(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeper(t, true)
-		if _, _, err := k.save(t, wire.SnapshotRequest{Datacenter: "nope"}); !errors.Is(err, invoke.ErrNoPath) {
-			t.Errorf("a datacenter that nobody knows: %v", err)
+		if _, _, err := k.save(t, wire.SnapshotRequest{Datacenter: "dc2"}); !errors.Is(err, invoke.ErrNoServers) {
+			t.Errorf("a client that knows nobody who knows the way: %v", err)
 		}
 		if _, _, err := k.save(t, wire.SnapshotRequest{}); !errors.Is(err, invoke.ErrNoServers) {
 			t.Errorf("a client that knows no server: %v", err)
@@ -186,7 +186,7 @@ func TestSnapshotElsewhere(t *testing.T) {
 			t.Errorf("saved %q, %v by asking %v", content, err, k.called)
 		}
 		_, _, err := k.save(t, wire.SnapshotRequest{Datacenter: "dc2"})
-		if !errors.Is(err, invoke.ErrNoPath) || !strings.Contains(err.Error(), "10.2.0.1:8300 (10.2.0.1:8300): connection refused") {
+		if !errors.Is(err, invoke.ErrUnavailable) || !strings.Contains(err.Error(), "10.2.0.1:8300 (10.2.0.1:8300): connection refused") {
 			t.Errorf("a datacenter that is not reached: %v", err)
 		}
 		k.called = nil

@@ -133,6 +133,7 @@ type localActor struct {
 	syncing  bool
 	again    bool // something changed meanwhile
 	failures int  // of syncs in a row
+	found    bool // a server has answered
 	timer    *time.Timer
 	alarm    time.Time // when the timer goes off; zero: it is not set
 }

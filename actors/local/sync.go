@@ -48,14 +48,14 @@ func (a *localActor) sync(ctx actor.Context) {
 // fetched compares and has a goroutine write what differs.
 func (a *localActor) fetched(ctx actor.Context, msg *fetched) {
 	if msg.err != nil {
-		// The text is that of the page "Run the Agent".
-		a.log.Error("failed to sync remote state: " + msg.err.Error())
+		a.tellFailure(msg.err)
 		a.rest(ctx, false)
 		return
 	}
 	if a.state.learn(msg.has) {
 		a.publish()
 	}
+	a.found = true
 	todo := a.state.compare(msg.has, time.Now())
 	if todo.empty() {
 		a.rest(ctx, true)
@@ -63,6 +63,20 @@ func (a *localActor) fetched(ctx actor.Context, msg *fetched) {
 	}
 	tell, base, pen := a.teller(ctx), a.ctx, a.lasting.pen
 	go func() { tell(&synced{pen.carryOut(base, todo)}) }()
+}
+
+// tellFailure says that nothing could be synced. An agent that has just started knows
+// no server before it has joined one, and that is no error yet.
+func (a *localActor) tellFailure(err error) {
+	switch {
+	case !errors.Is(err, wire.ErrNoServers) || a.found:
+		// The text is that of the page "Run the Agent".
+		a.log.Error("failed to sync remote state: " + err.Error())
+	case a.failures == 0:
+		a.log.Info("no server is known yet; services and checks are synced when one is")
+	default:
+		a.log.Debug("no server is known yet")
+	}
 }
 
 // synced takes note of what became of the writes.

@@ -143,6 +143,29 @@ func TestNobodyLeads(t *testing.T) {
 	})
 }
 
+// TestNoServerYet: before the first join that is no error, and later it is one.
+func TestNoServerYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const text = "failed to sync remote state: No known Consul servers"
+		c := newCatalog()
+		c.down = wire.ErrNoServers
+		s := newStageOn(t, c)
+		must(t, s, web("w"))
+		time.Sleep(time.Minute)
+		if s.logged(text) || !s.logged("no server is known yet; services and checks are synced when one is") {
+			t.Error("before the first join it is an error")
+		}
+		s.setDown(nil)
+		time.Sleep(5 * time.Minute)
+		s.want(t, "when there is one", "node", "w")
+		s.setDown(wire.ErrNoServers)
+		time.Sleep(5 * time.Minute)
+		if !s.logged(text) {
+			t.Error("that they have gone is no error")
+		}
+	})
+}
+
 // TestLeaderIsLostOnTheWay: writes wait for a leader, so that one is enough to know.
 func TestLeaderIsLostOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

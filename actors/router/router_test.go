@@ -63,6 +63,27 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestLostDatacenter: the servers of a datacenter that all failed are still known.
+func TestLostDatacenter(t *testing.T) {
+	s := newState("dc1")
+	wan := pool("a.dc1", "x.dc2", "y.dc2")
+	s.update(nil, wan, first)
+	lost := pool("a.dc1", "x.dc2", "y.dc2")
+	for i := range lost.Members {
+		lost.Members[i].Status = messages.MemberFailed
+	}
+	if !s.update(nil, lost, first) || s.update(nil, lost, first) {
+		t.Error("it is news once that they have failed")
+	}
+	r := s.routes()
+	if got := names(r.Failed["dc2"]); len(r.Servers["dc2"]) != 0 || !slices.Equal(got, []string{"x", "y"}) || r.Failed["dc1"] != nil {
+		t.Errorf("can be asked: %v, have failed: %v", r.Servers, r.Failed)
+	}
+	if !s.update(nil, wan, first) || len(s.routes().Failed) != 0 || len(s.routes().Servers["dc2"]) != 2 {
+		t.Errorf("when they are back: %+v", s.routes())
+	}
+}
+
 func TestDemoteAndRotate(t *testing.T) {
 	s := newState("dc1")
 	s.update(pool("a.dc1", "b.dc1", "c.dc1"), nil, func(n int) int { return n - 1 })

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 type state struct {
 	local string // this datacenter: its servers are those of the LAN pool
 	order map[string][]messages.Server
+	lost  map[string][]messages.Server // of other datacenters that have failed, by name
 }
 
 func newState(local string) *state {
@@ -27,7 +29,9 @@ func (s *state) update(lan, wan *messages.PoolView, chance func(n int) int) bool
 	alive := map[string]map[string]messages.Server{}
 	s.gather(alive, lan, func(dc string) bool { return dc == s.local })
 	s.gather(alive, wan, func(dc string) bool { return dc != s.local })
-	changed := false
+	lost := failed(wan, s.local)
+	changed := !maps.EqualFunc(lost, s.lost, slices.Equal)
+	s.lost = lost
 	for dc, order := range s.order {
 		kept := slices.DeleteFunc(slices.Clone(order), func(was messages.Server) bool {
 			is, ok := alive[dc][key(was)]
@@ -51,6 +55,21 @@ func (s *state) update(lan, wan *messages.PoolView, chance func(n int) int) bool
 		}
 	}
 	return changed
+}
+
+// failed returns the servers of other datacenters that the WAN pool regards as
+// failed, by datacenter.
+func failed(wan *messages.PoolView, local string) map[string][]messages.Server {
+	all := map[string][]messages.Server{}
+	if wan == nil {
+		return all
+	}
+	for _, m := range wan.Members { // by name
+		if s, ok := m.Server(); ok && s.Status == messages.MemberFailed && s.Datacenter != local {
+			all[s.Datacenter] = append(all[s.Datacenter], s)
+		}
+	}
+	return all
 }
 
 func (s *state) gather(into map[string]map[string]messages.Server, pool *messages.PoolView, mine func(dc string) bool) {
@@ -92,7 +111,7 @@ func (s *state) rotate() {
 
 // routes returns the order, for everybody to read.
 func (s *state) routes() *messages.Routes {
-	r := &messages.Routes{Servers: make(map[string][]messages.Server, len(s.order))}
+	r := &messages.Routes{Servers: make(map[string][]messages.Server, len(s.order)), Failed: s.lost}
 	for dc, order := range s.order {
 		r.Servers[dc] = order // replaced, never changed
 	}

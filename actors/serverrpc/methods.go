@@ -23,20 +23,18 @@ type method struct {
 	run      func(ctx context.Context, args wire.Request, reply any) error
 }
 
-// methods returns what can be asked: every endpoint, the duties of the leader, and
-// what is about this server itself.
+// methods returns what can be asked: every endpoint, the duties of the leader, what
+// each server reports, and what is only for other servers.
 func methods(cfg Config) map[string]method {
 	h := &here{cfg}
 	all := map[string]method{}
-	for _, m := range slices.Concat(endpoint.Methods, invoke.Duties) {
+	for _, m := range slices.Concat(endpoint.Methods, invoke.Duties, invoke.Reports) {
 		all[m.Name()] = method{m.Name(), m.NewArgs, m.NewReply, func(ctx context.Context, args wire.Request, reply any) error {
 			return cfg.Invoker.Invoke(ctx, m, args, reply)
 		}}
 	}
 	for _, m := range []method{
 		own(h, "Status.Ping", h.ping),
-		own(h, "Status.Leader", h.leader),
-		own(h, "Status.Peers", h.peers),
 		own(h, "Status.RaftStats", h.raftStats),
 		own(h, "Peer.Remove", h.removePeer),
 	} {
@@ -83,26 +81,6 @@ func (e elsewhere) NewReply() any { return e.newReply() }
 
 // ping shows that the server is there.
 func (h *here) ping(context.Context, *wire.EmptyReadRequest, *struct{}) error { return nil }
-
-// leader answers where the leader is reached; empty when nobody leads.
-func (h *here) leader(_ context.Context, _ *wire.DCSpecificRequest, reply *string) error {
-	if s := h.cfg.Status.Load(); s != nil {
-		*reply = s.LeaderAddr
-	}
-	return nil
-}
-
-// peers answers the addresses of the peer set; none when there is none yet.
-func (h *here) peers(ctx context.Context, _ *wire.DCSpecificRequest, reply *[]string) error {
-	conf, err := ask.Do(ctx, h.cfg.Raft, &messages.GetRaftConfiguration{})
-	if err != nil {
-		return err
-	}
-	for _, s := range conf.Servers {
-		*reply = append(*reply, s.Address)
-	}
-	return nil
-}
 
 // raftStats answers how far this server is, for the leader's autopilot.
 func (h *here) raftStats(_ context.Context, _ *wire.EmptyReadRequest, reply *wire.RaftStats) error {

@@ -136,7 +136,7 @@ func TestOwnMethods(t *testing.T) {
 // TestElsewhere asks for what is of another datacenter.
 func TestElsewhere(t *testing.T) {
 	s := open(t, nil)
-	other := open(t, func(cfg *Config) { cfg.Datacenter = "dc2" })
+	other := openIn(t, "dc2", nil)
 	other.lead("127.0.0.1:2")
 	leader := func() (leader string, err error) {
 		err = s.pool.Call(t.Context(), s.addr(), "Status.Leader", &wire.DCSpecificRequest{Datacenter: "dc2"}, &leader)

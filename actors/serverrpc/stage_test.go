@@ -51,7 +51,10 @@ type stage struct {
 }
 
 // newStage sets the stage, with a configuration that tweak may change.
-func newStage(t *testing.T, tweak func(*Config)) *stage {
+func newStage(t *testing.T, tweak func(*Config)) *stage { return newStageIn(t, "dc1", tweak) }
+
+// newStageIn is newStage, in a datacenter.
+func newStageIn(t *testing.T, datacenter string, tweak func(*Config)) *stage {
 	t.Helper()
 	s := &stage{sys: actortest.System(t), logged: make(chan string, 1000), store: state.NewStore(), index: 1}
 	s.raft = actortest.NewProbeFunc(t, s.sys, "raft", s.playRaft)
@@ -59,7 +62,7 @@ func newStage(t *testing.T, tweak func(*Config)) *stage {
 	t.Cleanup(s.pool.Close)
 	s.lead("127.0.0.1:1")
 
-	cfg := s.config()
+	cfg := s.config(datacenter)
 	if tweak != nil {
 		tweak(&cfg)
 	}
@@ -68,26 +71,33 @@ func newStage(t *testing.T, tweak func(*Config)) *stage {
 }
 
 // open sets the stage and waits until it can be reached.
-func open(t *testing.T, tweak func(*Config)) *stage {
+func open(t *testing.T, tweak func(*Config)) *stage { return openIn(t, "dc1", tweak) }
+
+// openIn is open, in a datacenter.
+func openIn(t *testing.T, datacenter string, tweak func(*Config)) *stage {
 	t.Helper()
-	s := newStage(t, tweak)
+	s := newStageIn(t, datacenter, tweak)
 	actortest.AwaitReady(t, s.parent)
 	return s
 }
 
-func (s *stage) config() Config {
+func (s *stage) config(datacenter string) Config {
 	return Config{
 		Logger:     zap.New(zapcore.NewNopCore(), zap.WrapCore(func(zapcore.Core) zapcore.Core { return &tap{s.logged} })),
 		Addr:       "127.0.0.1:0",
 		Raft:       s.raft.Address(s.sys),
 		Status:     &s.status,
-		Datacenter: "dc1",
+		Datacenter: datacenter,
 		Bound:      &s.bound,
-		Invoker: invoke.New(invoke.Config{
-			Datacenter: "dc1", View: s.store.View, Status: &s.status, Raft: s.raft.Address(s.sys),
-			Routes: &s.routes, Call: s.pool.Call, Failed: s.raft.Address(s.sys),
-		}),
+		Invoker:    s.invoker(datacenter),
 	}
+}
+
+func (s *stage) invoker(datacenter string) *invoke.Invoker {
+	return invoke.New(invoke.Config{
+		Datacenter: datacenter, View: s.store.View, Status: &s.status, Raft: s.raft.Address(s.sys),
+		Routes: &s.routes, Call: s.pool.Call, Failed: s.raft.Address(s.sys),
+	})
 }
 
 func (s *stage) addr() string { return (*s.bound.Load()).String() }

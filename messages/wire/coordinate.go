@@ -39,3 +39,11 @@ type IndexedCoordinates struct {
 	Coordinates Coordinates
 	QueryMeta
 }
+
+// DatacentersRequest is the arguments of Catalog.ListDatacenters.
+type DatacentersRequest struct {
+	QueryOptions
+}
+
+// RequestDatacenter implements Request.
+func (*DatacentersRequest) RequestDatacenter() string { return "" }
