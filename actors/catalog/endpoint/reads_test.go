@@ -114,6 +114,7 @@ func TestReads(t *testing.T) {
 		{name: "services", method: "Catalog.ListServices", args: &dc, want: "db= web=blue,v1,v2"},
 		{name: "services_by_meta", method: "Catalog.ListServices", args: &wire.DCSpecificRequest{NodeMetaFilters: map[string]string{"rack": "r1"}}, want: "web=blue,v1"},
 		{name: "services_by_filter", method: "Catalog.ListServices", args: &wire.DCSpecificRequest{QueryOptions: filter("v2 in ServiceTags")}, want: "web=v2"},
+		{name: "services_by_filter_on_the_node", method: "Catalog.ListServices", args: &wire.DCSpecificRequest{QueryOptions: filter("NodeMeta.rack == r1")}, want: "web=blue,v1"},
 		{name: "services_allowed", method: "Catalog.ListServices", args: &dc, authz: only{"db": true}, want: "db=", filtered: true},
 		{name: "service_names", method: "Catalog.ServiceList", args: &dc, want: "db web"},
 		{name: "service_names_allowed", method: "Catalog.ServiceList", args: &dc, authz: only{"db": true}, want: "db", filtered: true},

@@ -120,16 +120,21 @@ func (q *Queries) Services(ws memdb.WatchSet, filters map[string]string) (uint64
 	return idx, tags.services()
 }
 
-// ServicesWhere is Services for the instances that match. These are without what
-// is their node's, its name excepted.
+// ServicesWhere is Services for the instances that match, each joined with its node.
+// Since a match may depend on the node, changes of nodes move the index too.
 func (q *Queries) ServicesWhere(ws memdb.WatchSet, filters map[string]string, match func(*wire.ServiceNode) bool) (uint64, wire.Services) {
-	tags := tagSets{}
-	idx := q.EachService(ws, filters, func(node string, s *wire.NodeService) {
-		if match(serviceNode(&wire.Node{Node: node}, s)) {
+	ch, _ := rowsWatch[wire.Node](q.tx, tableNodes, byID+prefixOf)
+	ws.Add(ch)
+	tags, node := tagSets{}, &wire.Node{}
+	idx := q.EachService(ws, filters, func(name string, s *wire.NodeService) {
+		if node.Node != name { // the services of a node come together
+			node = q.node(name)
+		}
+		if match(serviceNode(node, s)) {
 			tags.add(s)
 		}
 	})
-	return idx, tags.services()
+	return max(idx, q.indexOf(tableNodes)), tags.services()
 }
 
 // tagSets gathers the tags of services by name.
