@@ -31,6 +31,10 @@ type command struct {
 	ui    cli.Ui
 	flags *flag.FlagSet
 
+	// passes is set where the operands are somebody else's words, such as a command
+	// line to run: from the first one on nothing is a flag of this command.
+	passes bool
+
 	// excuse explains why a flag that people expect does not exist here. It may be
 	// nil, and returns "" for a flag that it does not know.
 	excuse func(flag string) string
@@ -105,8 +109,8 @@ func predictor(v flag.Value) complete.Predictor {
 	return complete.PredictAnything
 }
 
-// parse reads the flags, which may stand before, between and after the operands,
-// and returns the operands. Their number is at least least and at most most;
+// parse reads the flags, which may stand before, between and after the operands
+// unless it passes those on, and returns the operands. Their number is at least least and at most most;
 // a negative most is no limit. Where ok is false the user has been told what is
 // wrong, and the command is to return 1.
 func (c *command) parse(args []string, least, most int) (operands []string, ok bool) {
@@ -117,6 +121,8 @@ func (c *command) parse(args []string, least, most int) (operands []string, ok b
 		err = fmt.Errorf("needs %s", c.operands)
 	case most == 0 && len(operands) > 0:
 		err = fmt.Errorf("takes no arguments, but was given %q", operands[0])
+	case most > 0 && len(operands) > most && c.passes && strings.HasPrefix(operands[most], "-"):
+		err = fmt.Errorf("takes only %s, but was given %q as well: its flags go before them", c.operands, operands[most])
 	case most > 0 && len(operands) > most:
 		err = fmt.Errorf("takes only %s, but was given %q as well", c.operands, operands[most])
 	}
@@ -142,8 +148,8 @@ func (c *command) split(args []string) (operands []string, err error) {
 			return nil, c.explain(err)
 		}
 		rest := c.flags.Args()
-		if len(rest) == 0 {
-			return operands, nil
+		if len(rest) == 0 || c.passes {
+			return append(operands, rest...), nil
 		}
 		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
 			return append(operands, rest...), nil

@@ -122,6 +122,7 @@ func enterAgent(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(a.Name+"_"+name, value)
 	}
 	ts.Setenv("CONSUL_RPC_ADDR", a.RPCAddr)
+	ts.Setenv("CONSUL_HTTP_ADDR", a.HTTPAddr)
 }
 
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -268,7 +269,7 @@ func stream(ts *testscript.TestScript, neg bool, args []string) {
 // consulCommand returns a command that speaks to the agent started last.
 func consulCommand(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command("consul", args...)
-	cmd.Env = append(os.Environ(), "CONSUL_RPC_ADDR="+ts.Getenv("CONSUL_RPC_ADDR"), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "CONSUL_RPC_ADDR="+ts.Getenv("CONSUL_RPC_ADDR"), "CONSUL_HTTP_ADDR="+ts.Getenv("CONSUL_HTTP_ADDR"), "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,3 +53,43 @@ func (p *pattern) Set(text string) error {
 
 // matches reports whether the expression is found in s.
 func (p *pattern) matches(s string) bool { return p.re == nil || p.re.MatchString(s) }
+
+// list is the value of a flag that may be given several times.
+type list []string
+
+// String implements flag.Value.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Set implements flag.Value.
+func (l *list) Set(word string) error {
+	*l = append(*l, word)
+	return nil
+}
+
+// pairs is the value of a flag that takes key=value and may be given several times.
+type pairs map[string]string
+
+// String implements flag.Value.
+func (p *pairs) String() string { return joinPairs(*p, ",") }
+
+// Set implements flag.Value.
+func (p *pairs) Set(word string) error {
+	key, value, ok := strings.Cut(word, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("it is KEY=VALUE")
+	}
+	if *p == nil {
+		*p = pairs{}
+	}
+	(*p)[key] = value
+	return nil
+}
+
+// joinPairs writes pairs as key=value, by key.
+func joinPairs(m map[string]string, between string) string {
+	words := make([]string, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		words = append(words, key+"="+m[key])
+	}
+	return strings.Join(words, between)
+}

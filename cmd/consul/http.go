@@ -38,7 +38,7 @@ type httpFlags struct {
 
 func newHTTPCommand(ui cli.Ui, w words) httpCommand {
 	c := httpCommand{command: newCommand(ui, w), http: &httpFlags{}}
-	c.excuse = rpcFlag
+	c.excuse = noHTTPFlag
 	f := c.http
 	c.flags.StringVar(&f.addr, "http-addr", "", fmt.Sprintf(
 		"speak to the agent whose HTTP API is at `ADDR`: host:port, a URL, or unix:// and a path (default $%s, else %s)",
@@ -76,6 +76,31 @@ func (c *httpCommand) client() (agent *api.Client, ok bool) {
 		return nil, false
 	}
 	return agent, true
+}
+
+// open reads the command line, as parse does, and returns a client as well.
+func (c *httpCommand) open(args []string, least, most int) (agent *api.Client, operands []string, ok bool) {
+	if operands, ok = c.parse(args, least, most); !ok {
+		return nil, nil, false
+	}
+	agent, ok = c.client()
+	return agent, operands, ok
+}
+
+// query returns the options of a read.
+func (c *httpCommand) query() *api.QueryOptions { return &api.QueryOptions{AllowStale: c.http.stale} }
+
+// refused tells the user what the agent, or the way to it, did not let happen, and
+// returns the exit status for that.
+func (c *httpCommand) refused(doing string, err error) int {
+	return c.failed("Error %s: %s", doing, c.http.explain(err))
+}
+
+// serverFlags adds the flags of commands that any server of a datacenter can carry
+// out.
+func (c *httpCommand) serverFlags() {
+	c.datacenterFlag()
+	c.staleFlag()
 }
 
 // config returns the environment's configuration with what the flags say.
@@ -129,12 +154,16 @@ func (f *httpFlags) explain(err error) error {
 	}
 }
 
-// rpcFlag is the excuse for the flag of the commands that speak the RPC of port
-// 8400.
-func rpcFlag(name string) string {
-	if name != "rpc-addr" {
+// noHTTPFlag is the excuse for the flag of the commands that speak the RPC of port
+// 8400, and for those of Consul Enterprise.
+func noHTTPFlag(name string) string {
+	switch name {
+	case "rpc-addr":
+		return fmt.Sprintf("no flag -%s: it is for the agent's RPC (%s), and this command speaks HTTP;"+
+			" give its address with -http-addr or %s", name, agentrpc.AddrEnv, api.HTTPAddrEnvName)
+	case "namespace", "partition":
+		return fmt.Sprintf("no flag -%s: %ss are a Consul Enterprise feature", name, name)
+	default:
 		return ""
 	}
-	return fmt.Sprintf("no flag -%s: it is for the agent's RPC (%s), and this command speaks HTTP;"+
-		" give its address with -http-addr or %s", name, agentrpc.AddrEnv, api.HTTPAddrEnvName)
 }

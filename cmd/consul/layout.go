@@ -9,12 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// gap is what separates two columns.
-const gap = "  "
+// gap is what separates two columns, and wideGap where Consul's commands put more
+// between them.
+const (
+	gap     = "  "
+	wideGap = "      "
+)
 
 // align puts rows into columns that are as wide as their widest cell. The last
 // cell of a row is not padded, and no line ends in a blank.
-func align(rows [][]string) string {
+func align(rows [][]string) string { return alignWith(gap, rows) }
+
+// alignWith is align with something else between the columns.
+func alignWith(gap string, rows [][]string) string {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
@@ -28,12 +35,12 @@ func align(rows [][]string) string {
 	}
 	lines := make([]string, len(rows))
 	for i, row := range rows {
-		lines[i] = alignRow(row, widths)
+		lines[i] = alignRow(gap, row, widths)
 	}
 	return strings.Join(lines, "\n")
 }
 
-func alignRow(row []string, widths []int) string {
+func alignRow(gap string, row []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range row {
 		b.WriteString(cell)

@@ -2,7 +2,7 @@
 //
 //	consul agent      ──values──▶ supervisor     the agent itself
 //	consul members…   ──8400────▶ a running agent
-//	consul snapshot…  ──8500────▶ a running agent
+//	consul kv…        ──8500────▶ a running agent
 //
 // It owns the command line: one file a command, each with its own help. What
 // all commands share is in command.go (words and flags), rpc.go and http.go (asking
@@ -34,20 +34,37 @@ import (
 var commands = map[string]func(cli.Ui) cli.Command{
 	"actors":      newActorsCommand,
 	"agent":       newAgentCommand,
+	"catalog":     newCatalogCommand,
+	"event":       newEventCommand,
 	"force-leave": newForceLeaveCommand,
 	"info":        newInfoCommand,
 	"join":        newJoinCommand,
 	"keygen":      newKeygenCommand,
 	"keyring":     newKeyringCommand,
+	"kv":          newKVCommand,
 	"leave":       newLeaveCommand,
+	"lock":        newLockCommand,
+	"maint":       newMaintCommand,
 	"members":     newMembersCommand,
 	"monitor":     newMonitorCommand,
 	"operator":    newOperatorCommand,
 	"reload":      newReloadCommand,
+	"services":    newServicesCommand,
 	"snapshot":    newSnapshotCommand,
 	"tls":         newTLSCommand,
 	"validate":    newValidateCommand,
 	"version":     newVersionCommand,
+	"watch":       newWatchCommand,
+
+	"catalog datacenters": newCatalogDatacentersCommand,
+	"catalog nodes":       newCatalogNodesCommand,
+	"catalog services":    newCatalogServicesCommand,
+
+	"kv delete": newKVDeleteCommand,
+	"kv export": newKVExportCommand,
+	"kv get":    newKVGetCommand,
+	"kv import": newKVImportCommand,
+	"kv put":    newKVPutCommand,
 
 	"operator autopilot":            newOperatorAutopilotCommand,
 	"operator autopilot get-config": newAutopilotGetCommand,
@@ -57,6 +74,9 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"operator raft list-peers":      newListPeersCommand,
 	"operator raft remove-peer":     newRemovePeerCommand,
 	"operator raft transfer-leader": newTransferLeaderCommand,
+
+	"services deregister": newServicesDeregisterCommand,
+	"services register":   newServicesRegisterCommand,
 
 	"snapshot inspect": newSnapshotInspectCommand,
 	"snapshot restore": newSnapshotRestoreCommand,

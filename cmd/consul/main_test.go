@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CONSUL_RPC_ADDR", "")
+			env.Setenv("CONSUL_HTTP_ADDR", "")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends a second later
 			return setStage(env)
 		},

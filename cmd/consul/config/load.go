@@ -131,3 +131,17 @@ func (l *layers) admit() {
 		l.warnings = append(l.warnings, warn(place{}, "accepted, but not acted upon yet: %s", strings.Join(sortedKeys(l.unobeyed), ", ")))
 	}
 }
+
+// LoadServices reads the service definitions of files and directories, and nothing else that is in them. Errors are those
+// of [Load].
+func LoadServices(paths []string) ([]Service, []Warning, error) {
+	l := &layers{all: settings{}, unobeyed: map[string]bool{}}
+	if err := l.files(paths, ""); err != nil {
+		return nil, l.warnings, err
+	}
+	if err := l.problems.err(); err != nil {
+		return nil, l.warnings, err
+	}
+	services, _ := l.all["services"].value.([]Service)
+	return services, l.warnings, nil
+}
