@@ -52,6 +52,11 @@ func (m membership) MonitoredNodes() []string {
 	return names
 }
 
+func (m membership) NewestTombstone() uint64 {
+	_, newest := m.view.Tombstones()
+	return newest
+}
+
 func (p *plot) raftNode() actor.Producer {
 	cfg := p.cfg
 	return raft.New(raft.Config{

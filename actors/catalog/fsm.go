@@ -80,12 +80,23 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 		}
 		return f.skip(t, log.Index, "its type is unknown")
 	}
-	result, err = do(&entry{store: f.store.Load(), index: log.Index, now: time.Now(), body: body})
+	result, err = do(&entry{store: f.store.Load(), index: log.Index, now: timeOf(log, time.Now()), body: body})
 	if err != nil {
 		return f.unreadable(t, log.Index, err)
 	}
 	f.record(t, log, body, result)
 	return result
+}
+
+// timeOf returns the time of an entry for the lock delays: now, or, of an entry that
+// is read from the log after a start, when it was written. That is by the clock of the
+// leader of then, which may differ from ours, so what could still matter counts as
+// new.
+func timeOf(log *raft.Log, now time.Time) time.Time {
+	if log.AppendedAt.IsZero() || now.Sub(log.AppendedAt) < 2*wire.MaxLockDelay {
+		return now
+	}
+	return log.AppendedAt
 }
 
 func (f *FSM) skip(t wire.MessageType, index uint64, reason string) error {

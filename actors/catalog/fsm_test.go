@@ -249,3 +249,42 @@ func FuzzApply(f *testing.F) {
 		same(t, "the same log again", dump(t, two.View()), dump(t, one.View()))
 	})
 }
+
+// TestLockDelaysAfterAStart: what is read from the log again begins no delay that was
+// over long ago, and every one that may be running.
+func TestLockDelaysAfterAStart(t *testing.T) {
+	tests := []struct {
+		name    string
+		age     time.Duration // of the entries; negative: of a clock that is ahead
+		delayed bool
+	}{
+		{"new", 0, true},
+		{"a_little_old", wire.MaxLockDelay, true},
+		{"old", time.Hour, false},
+		{"from_the_future", -time.Hour, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f, index := NewFSM(), uint64(0)
+			apply := func(kind wire.MessageType, body any) {
+				t.Helper()
+				data, err := wire.Encode(kind, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				index++
+				if err, ok := f.Apply(&raft.Log{Index: index, Data: data, AppendedAt: time.Now().Add(-tt.age)}).(error); ok {
+					t.Fatal(err)
+				}
+			}
+			sess := wire.Session{ID: "s", Node: "n", LockDelay: 15 * time.Second}
+			apply(wire.RegisterRequestType, &wire.RegisterRequest{Node: "n", Address: "10.0.0.1"})
+			apply(wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionCreate, Session: sess})
+			apply(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "k", Session: "s"}})
+			apply(wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionDestroy, Session: sess})
+			if got := f.View().LockDelay("k").After(time.Now()); got != tt.delayed {
+				t.Errorf("the key is delayed: %v, want %v", got, tt.delayed)
+			}
+		})
+	}
+}

@@ -248,8 +248,11 @@ func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire
 	}
 	env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
 	propose, err := m.PrepareAny(env, args, reply)
-	if err != nil || !propose {
+	if err != nil {
 		return err
+	}
+	if !propose { // the reply is what a read of the state has found
+		return inv.mayAnswer(ctx, &wire.QueryOptions{})
 	}
 	entry, err := wire.Encode(m.EntryType(), args)
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package leader does what only the leader of a datacenter does: it brings the
-// catalog in line with the membership of the LAN pool.
+// catalog in line with the membership of the LAN pool, and has old deletions of keys
+// forgotten.
 //
-//	raft   ──LeadershipChanged, NewLeader──▶ leader ──LeaderReady, Barrier──▶ raft
+//	raft   ──LeadershipChanged, NewLeader──▶ leader ──LeaderReady, Barrier, ApplyEntry (reap)──▶ raft
 //	raft   ──StateRestored─────────────────▶        ──register, deregister──▶ the log
 //	gossip ──MembersChanged────────────────▶
 //
@@ -51,6 +52,9 @@ type Catalog interface {
 	NodeEntry(name string) (*wire.Node, *wire.HealthCheck, *wire.NodeService)
 	// MonitoredNodes returns the names of all nodes that have a serfHealth check.
 	MonitoredNodes() []string
+	// NewestTombstone returns the index of the last key deletion that is remembered, 0
+	// if none is.
+	NewestTombstone() uint64
 }
 
 // Config is what the actor needs from the rest of the agent.
@@ -107,6 +111,9 @@ type reign struct {
 	established bool // the barrier is passed
 	outdated    bool // a snapshot was restored meanwhile
 	busy        bool // a goroutine is writing
+
+	graves  graveyard
+	sweeper *time.Timer // nil before the first sweep
 }
 
 // What the actor tells itself.
@@ -141,6 +148,10 @@ func (a *leaderActor) Receive(ctx actor.Context) {
 		a.written(ctx, msg)
 	case *look:
 		a.reconcile(ctx)
+	case *sweep:
+		a.sweep(ctx, msg.reign)
+	case *reaped:
+		a.reaped(ctx, msg)
 	case *actor.Stopping, *actor.Restarting:
 		a.becomeFollower()
 	case *actor.Stopped, *actor.DeadLetterResponse:
@@ -236,6 +247,9 @@ func (a *leaderActor) stateRestored(ctx actor.Context) {
 func (a *leaderActor) becomeFollower() {
 	if a.reign != nil {
 		a.reign.end()
+		if a.reign.sweeper != nil {
+			a.reign.sweeper.Stop()
+		}
 		a.reign = nil
 	}
 	a.again = false
@@ -262,6 +276,9 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 	}
 	a.reign.established = true
 	a.reconcile(ctx)
+	if a.reign.sweeper == nil {
+		a.sweep(ctx, a.reign)
+	}
 }
 
 func (a *leaderActor) membersChanged(ctx actor.Context, msg *messages.MembersChanged) {

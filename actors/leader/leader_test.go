@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type fakeCatalog struct {
 	entries map[string]entry
 	writes  []string
 	fail    int // so many writes fail
+	grave   uint64
 }
 
 func (c *fakeCatalog) NodeEntry(name string) (*wire.Node, *wire.HealthCheck, *wire.NodeService) {
@@ -41,6 +43,18 @@ func (c *fakeCatalog) MonitoredNodes() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func (c *fakeCatalog) NewestTombstone() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.grave
+}
+
+func (c *fakeCatalog) delete(index uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.grave = index
 }
 
 func (c *fakeCatalog) register(_ context.Context, r *wire.RegisterRequest) error {
@@ -85,11 +99,15 @@ func newStage(t *testing.T) *stage {
 	s := &stage{catalog: &fakeCatalog{entries: map[string]entry{}}}
 	sys := actortest.System(t)
 	s.raft = actortest.NewProbeFunc(t, sys, "raft", func(ctx actor.Context) bool {
-		b, ok := ctx.Message().(*messages.Barrier)
-		if ok {
-			b.Settle(messages.Unit{}, s.barrier)
+		switch msg := ctx.Message().(type) {
+		case *messages.Barrier:
+			msg.Settle(messages.Unit{}, s.barrier)
+		case *messages.ApplyEntry:
+			s.reap(msg)
+		default:
+			return false
 		}
-		return ok
+		return true
 	})
 	s.leader = actortest.Spawn(t, sys, New(Config{
 		Logger: zap.NewNop(), NodeName: "s1", Datacenter: "dc1",
@@ -99,6 +117,27 @@ func newStage(t *testing.T) *stage {
 	}), Name)
 	synctest.Wait()
 	return s
+}
+
+// reap takes in what the leader writes by itself.
+func (s *stage) reap(msg *messages.ApplyEntry) {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	if s.catalog.fail > 0 {
+		s.catalog.fail--
+		msg.Refuse(errors.New("not now"))
+		return
+	}
+	kind, body, err := wire.Split(msg.Entry)
+	var req wire.TombstoneRequest
+	if err == nil {
+		err = wire.Decode(body, 1<<10, &req)
+	}
+	s.catalog.writes = append(s.catalog.writes, fmt.Sprintln(kind, req.Op, req.ReapIndex, req.Datacenter, err))
+	if req.ReapIndex >= s.catalog.grave {
+		s.catalog.grave = 0
+	}
+	msg.Answer(messages.Applied{})
 }
 
 func (s *stage) members(all ...messages.Member) { s.lan.Publish(&messages.PoolView{Members: all}) }
@@ -237,5 +276,41 @@ func TestRestoredWhileEstablishing(t *testing.T) {
 		if ready == 0 || ready > 2 {
 			t.Errorf("raft was told %d times that the leader is ready", ready)
 		}
+	})
+}
+
+func TestReapsTombstones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		after := func(d time.Duration, when string, want ...string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			s.want(t, when, want...)
+		}
+		reaped := func(upTo int) string { return fmt.Sprintln("Tombstone reap", upTo, "dc1 <nil>") }
+		s.catalog.delete(5)
+		after(time.Hour, "a follower reaps nothing")
+		s.lead()
+		after(tombstoneTTL-time.Second, "before their time, counted from the leader's first day")
+		s.catalog.delete(9)
+		after(2*time.Second, "after it", reaped(5))
+		after(tombstoneTTL-2*time.Second, "before that of the next")
+		after(tombstoneGranularity+time.Second, "after it", reaped(9))
+		after(time.Hour, "nothing is left")
+
+		s.catalog.delete(12)
+		s.catalog.mu.Lock()
+		s.catalog.fail = 2
+		s.catalog.mu.Unlock()
+		after(tombstoneTTL+4*tombstoneGranularity, "tried until it is done", reaped(12))
+		s.catalog.delete(20)
+		s.leader.Tell(&messages.StateRestored{})
+		after(tombstoneTTL+2*tombstoneGranularity, "after a snapshot was restored", reaped(20))
+		s.catalog.delete(30)
+		time.Sleep(time.Minute)
+		s.status.Publish(&messages.RaftStatus{State: messages.Follower, Term: 3})
+		s.leader.Tell(&messages.LeadershipChanged{Term: 2})
+		after(time.Hour, "a deposed leader reaps nothing")
 	})
 }

@@ -52,15 +52,28 @@ var KVApply = Write[wire.KVSRequest, bool]{"KVS.Apply", wire.KVSRequestType, pre
 
 func prepareKV(env *Env, args *wire.KVSRequest, reply *bool) (bool, error) {
 	*reply = false
-	return mayKV(env, args.Op, &args.DirEnt)
+	if err := mayKV(env, args.Op, &args.DirEnt); err != nil {
+		return false, err
+	}
+	return args.Op != wire.KVLock || !held(env, &args.DirEnt) && !delayed(env, &args.DirEnt), nil
 }
 
-// mayKV says whether an operation on a key makes sense and is allowed. It is
-// false, without an error, for a lock that was taken from a session so lately that
-// its holder may not have noticed.
-func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) (bool, error) {
+// held says whether a lock is another session's. So does the state, and for good; but
+// the lock delay can only be looked at before the entry is written, and a holder that
+// ended between the look and the entry would leave a lock without one.
+func held(env *Env, e *wire.DirEntry) bool {
+	_, have := env.View.KVSGet(nil, e.Key)
+	return have != nil && have.Session != "" && have.Session != e.Session
+}
+
+// delayed says whether a lock was taken from a session so lately that its holder may
+// not have noticed.
+func delayed(env *Env, e *wire.DirEntry) bool { return env.View.LockDelay(e.Key).After(env.Now) }
+
+// mayKV returns why an operation on a key makes no sense or is not allowed.
+func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) error {
 	if e.Key == "" && op != wire.KVDeleteTree {
-		return false, errors.New("Must provide key")
+		return errors.New("Must provide key")
 	}
 	var allows func(Authorizer) bool
 	switch op {
@@ -71,10 +84,7 @@ func mayKV(env *Env, op wire.KVOp, e *wire.DirEntry) (bool, error) {
 	case wire.KVSet, wire.KVDelete, wire.KVDeleteCAS, wire.KVCAS, wire.KVLock, wire.KVUnlock:
 		allows = func(a Authorizer) bool { return a.KeyWrite(e.Key) }
 	default:
-		return false, fmt.Errorf("unknown KV operation: %s", op)
+		return fmt.Errorf("unknown KV operation: %s", op)
 	}
-	if err := env.may(allows); err != nil {
-		return false, err
-	}
-	return op != wire.KVLock || !env.View.LockDelay(e.Key).After(env.Now), nil
+	return env.may(allows)
 }

@@ -81,11 +81,7 @@ func prepareOp(env *Env, op *wire.TxnOp) error {
 	case op == nil:
 		return nil // the state refuses it
 	case op.KV != nil:
-		ok, err := mayKV(env, op.KV.Verb, &op.KV.DirEnt)
-		if err == nil && !ok {
-			err = fmt.Errorf("failed to lock key %q due to lock delay", op.KV.DirEnt.Key)
-		}
-		return err
+		return prepareKeyOp(env, op.KV)
 	case op.Node != nil && op.Node.Verb != wire.CatalogGet:
 		return prepareNodeOp(env, &op.Node.Node)
 	case op.Service != nil && op.Service.Verb != wire.CatalogGet:
@@ -107,6 +103,18 @@ func prepareOp(env *Env, op *wire.TxnOp) error {
 	default:
 		return nil
 	}
+}
+
+// prepareKeyOp leaves it to the state who holds a lock: an operation before may give
+// it back.
+func prepareKeyOp(env *Env, op *wire.TxnKVOp) error {
+	if err := mayKV(env, op.Verb, &op.DirEnt); err != nil {
+		return err
+	}
+	if op.Verb == wire.KVLock && delayed(env, &op.DirEnt) {
+		return fmt.Errorf("failed to lock key %q due to lock delay", op.DirEnt.Key)
+	}
+	return nil
 }
 
 func prepareNodeOp(env *Env, n *wire.Node) error {

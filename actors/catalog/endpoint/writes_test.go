@@ -164,7 +164,7 @@ func TestPrepare(t *testing.T) {
 				t.Fatalf("no method %s", tt.method)
 			}
 			ids := []string{idSess, "id-2"}
-			env := &Env{View: delayed(t).View(), Authz: tt.authz, Now: noon, NewID: func() (string, error) {
+			env := &Env{View: withDelay(t).View(), Authz: tt.authz, Now: noon, NewID: func() (string, error) {
 				id := ids[0]
 				ids = ids[1:]
 				return id, nil
@@ -179,8 +179,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// delayed is filled, with a key whose lock was just taken from a session.
-func delayed(t *testing.T) *state.Store {
+// withDelay is filled, with a key whose lock was just taken from a session.
+func withDelay(t *testing.T) *state.Store {
 	s := filled(t)
 	write(t, s, func(tx *state.Tx) error {
 		return tx.SessionCreate(&wire.Session{ID: "gone", Node: "n1", LockDelay: time.Second})
@@ -194,7 +194,7 @@ func delayed(t *testing.T) *state.Store {
 }
 
 func TestLockDelayPasses(t *testing.T) {
-	v := delayed(t).View()
+	v := withDelay(t).View()
 	req := &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "delayed", Session: idSess}}
 	for after, want := range map[time.Duration]bool{0: false, time.Second - 1: false, time.Second: true} {
 		reply := true
@@ -205,9 +205,29 @@ func TestLockDelayPasses(t *testing.T) {
 	}
 }
 
+// TestHeldLock: who cannot have a lock is told so at once, or the end of its holder
+// could come between the look at the lock delay and the entry.
+func TestHeldLock(t *testing.T) {
+	s := filled(t)
+	write(t, s, func(tx *state.Tx) error {
+		return tx.SessionCreate(&wire.Session{ID: "holder", Node: "n1", LockDelay: time.Second})
+	})
+	write(t, s, func(tx *state.Tx) error {
+		_, err := tx.KVSLock(&wire.DirEntry{Key: "held", Session: "holder"})
+		return err
+	})
+	for session, want := range map[string]bool{"holder": true, idSess: false} {
+		reply := true
+		req := &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "held", Session: session}}
+		if got, err := KVApply.Prepare(&Env{View: s.View(), Now: noon}, req, &reply); err != nil || got != want || reply {
+			t.Errorf("%s: %v, %v, reply %v; want %v", session, got, err, reply, want)
+		}
+	}
+}
+
 func TestTxnFaults(t *testing.T) {
 	var reply wire.TxnResponse
-	_, err := TxnApply.Prepare(&Env{View: delayed(t).View(), Now: noon}, &wire.TxnRequest{Ops: wire.TxnOps{
+	_, err := TxnApply.Prepare(&Env{View: withDelay(t).View(), Now: noon}, &wire.TxnRequest{Ops: wire.TxnOps{
 		{KV: &wire.TxnKVOp{Verb: wire.KVGet, DirEnt: wire.DirEntry{Key: "k"}}},
 		{KV: &wire.TxnKVOp{Verb: wire.KVLock, DirEnt: wire.DirEntry{Key: "delayed"}}},
 	}}, &reply)

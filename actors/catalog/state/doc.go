@@ -6,8 +6,8 @@
 //
 // It is pure: no actor, no clock, no log, no goroutine. The same writes in the
 // same order give the same tables on every server; the one thing that depends on
-// the server's clock, the lock delays, is not replicated, and the time comes in as
-// an argument.
+// the server's clock, the lock delays, every server keeps for itself, and the time
+// comes in as an argument.
 //
 // A Store has one writer. Readers never wait: View returns an immutable snapshot,
 // shared by all, that is replaced after each write. Every value a query returns is

@@ -193,3 +193,30 @@ func TestLockDelay(t *testing.T) {
 		equal(t, "the second", f.View().LockDelay("s2").IsZero(), false)
 	})
 }
+
+// TestLockDelayOutlivesASnapshot: a server that starts from one keeps to the delays
+// that were running.
+func TestLockDelayOutlivesASnapshot(t *testing.T) {
+	f := newFixture(t).node("n1", "", "").session("s", "n1", func(s *wire.Session) { s.LockDelay = 15 * time.Second })
+	f.lock("Key", "s")
+	f.lock("", "s")
+	f.do(func(tx *Tx) { tx.SessionDestroy("s") })
+	r := NewRestorer(f.idx)
+	for kind, record := range f.View().Records() {
+		row, ok := record.(*indexRow)
+		if !ok {
+			continue
+		}
+		if _, err := r.Record(kind, func(into any) error { *into.(*indexRow) = *row; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := r.Commit().View()
+	for _, key := range []string{"Key", ""} {
+		if got := v.LockDelay(key); !got.Equal(noon.Add(15 * time.Second)) {
+			t.Errorf("%q: until %v", key, got)
+		}
+	}
+	equal(t, "of another key", v.LockDelay("key").IsZero(), true)
+	equal(t, "an index like any other", v.indexOf(lockDelayRecord+"Key"), 0)
+}

@@ -25,7 +25,7 @@ const (
 	tableConnectCARoots   = "connect-ca-roots"
 	tableConnectCABuiltin = "connect-ca-builtin"
 	tableInstances        = "instances"   // nodes, services and checks joined, in no snapshot
-	tableLockDelays       = "lock_delays" // of this server alone, in no snapshot
+	tableLockDelays       = "lock_delays" // by this server's clock
 )
 
 // The indexes of tables. memdb finds all rows whose key starts with the given

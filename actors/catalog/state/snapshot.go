@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ func (v *View) Records() iter.Seq2[wire.MessageType, any] {
 				return yield(wire.ConnectCAProviderStateType, s)
 			}) &&
 			each(v, tableConnectCAConfig, func(c *wire.CAConfiguration) bool { return yield(wire.ConnectCAConfigType, c) }) &&
-			each(v, tableIndex, func(r *indexRow) bool { return yield(wire.IndexRequestType, r) })
+			each(v, tableIndex, func(r *indexRow) bool { return yield(wire.IndexRequestType, r) }) &&
+			each(v, tableLockDelays, func(d *lockDelay) bool { return yield(wire.IndexRequestType, d.record()) })
 	}
 }
 
@@ -160,9 +162,23 @@ func (tx *Tx) restoreTombstone(e *wire.DirEntry) error {
 // It keeps rows without it too, for all together.
 const localPeer = "peer.~:"
 
+// lockDelayRecord begins the keys under which the lock delays are among the index
+// rows, with the time of their end in milliseconds since 1970. So a server that starts
+// from a snapshot does not forget them, and Consul, which has no records of them, takes
+// them for the rows of a table that it never asks for.
+const lockDelayRecord = "lock_delay:"
+
+func (d *lockDelay) record() *indexRow {
+	return &indexRow{Key: lockDelayRecord + d.Key, Value: uint64(max(d.Until.UnixMilli(), 0))}
+}
+
 func (tx *Tx) restoreIndex(row *indexRow) error {
 	if row.Key == "" {
 		return fmt.Errorf("an index has no key")
+	}
+	if key, ok := strings.CutPrefix(row.Key, lockDelayRecord); ok {
+		insert(tx.tx, tableLockDelays, &lockDelay{Key: key, Until: time.UnixMilli(int64(min(row.Value, math.MaxInt64)))})
+		return nil
 	}
 	tx.touchAt(row.Value, strings.TrimPrefix(row.Key, localPeer))
 	return nil
