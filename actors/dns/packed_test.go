@@ -36,7 +36,7 @@ func (d *desk) ask(t testing.TB, req *dns.Msg) (*dns.Msg, bool) {
 		t.Fatal(err)
 	}
 	d.reader.study()
-	answer := d.reader.answer(raw)
+	answer := d.reader.answer(raw, time.Now())
 	ready := answer != nil
 	if !ready {
 		w := &written{}
@@ -273,7 +273,7 @@ func FuzzPacked(f *testing.F) {
 		d.put(t, node("a", "10.0.0.1"), service("a", "web", 80, func(s *wire.NodeService) { s.Tags = []string{"x"} }))
 		for range 2 {
 			d.reader.study()
-			if answer := d.reader.answer(raw); answer != nil {
+			if answer := d.reader.answer(raw, time.Now()); answer != nil {
 				m := new(dns.Msg)
 				if err := m.Unpack(answer); err != nil || !m.Response || !bytes.Equal(answer[:2], raw[:2]) {
 					t.Fatalf("% x is answered with % x: %v", raw, answer, err)

@@ -3,6 +3,7 @@ package dns
 import (
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // lessons is how many answers wait to be kept by the goroutine that reads a socket.
 const lessons = 64
 
+// tellEvery is how often the log says at most that somebody asks too much.
+const tellEvery = time.Minute
+
 // reader reads one UDP socket for miekg/dns. It answers by itself what it has
 // packed, and passes on what it has not; what is found then it learns. One
 // goroutine reads.
@@ -22,6 +26,8 @@ type reader struct {
 	server     *server
 	shelf      *shelf
 	lessons    chan lesson
+	rates      *rates
+	told       time.Time // when it was last logged that somebody asks too much
 
 	in, low, out []byte
 }
@@ -34,7 +40,7 @@ type lesson struct {
 
 func newReader(s *server) *reader {
 	return &reader{
-		server: s, shelf: newShelf(maxShelf, rand.IntN), lessons: make(chan lesson, lessons),
+		server: s, shelf: newShelf(maxShelf, rand.IntN), lessons: make(chan lesson, lessons), rates: newRates(),
 		in: make([]byte, udpBuffer), low: make([]byte, maxKey), out: make([]byte, dns.MaxMsgSize),
 	}
 }
@@ -65,12 +71,49 @@ func (r *reader) ReadUDP(conn *net.UDPConn, _ time.Duration) ([]byte, *dns.Sessi
 			return nil, nil, err
 		}
 		r.study()
-		answer := r.answer(r.in[:n])
+		now := time.Now()
+		at := from.RemoteAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		answer := r.limit(r.in[:n], at, now)
+		if answer == nil {
+			answer = r.answer(r.in[:n], now)
+		}
 		if answer == nil {
 			return append([]byte(nil), r.in[:n]...), from, nil
 		}
-		_, _ = dns.WriteToSessionUDP(conn, answer, from) // a client may be gone
+		if len(answer) > 0 {
+			_, _ = dns.WriteToSessionUDP(conn, answer, from) // a client may be gone
+		}
 	}
+}
+
+// limit holds the answers to one network to a rate. It returns nil for a query that
+// is to be answered, and an empty answer for one that is not.
+func (r *reader) limit(raw []byte, from netip.Addr, now time.Time) []byte {
+	v := r.rates.take(from, r.server.settings.Load().UDPResponseRate, now)
+	if v == verdictAnswer {
+		return nil
+	}
+	metrics.IncrCounter([]string{Name, "rate_limited"}, 1)
+	if now.Sub(r.told) > tellEvery {
+		r.told = now
+		r.server.log.Warn("too many queries from one network; some get no answer but the hint to use TCP (dns_config.udp_response_rate)",
+			zap.Stringer("client", from))
+	}
+	if v == verdictSlip {
+		if low, end := key(raw, r.low); low != nil {
+			return r.slip(raw[:end+4])
+		}
+	}
+	return r.out[:0]
+}
+
+// slip answers a header with its question that the client should use TCP.
+func (r *reader) slip(raw []byte) []byte {
+	r.out = append(r.out[:0], raw...)
+	r.out[2] = r.out[2]&0x79 | 0x82 // a response, truncated; opcode and RD are the client's
+	r.out[3] &= 0x10                // CD
+	clear(r.out[6:headerSize])
+	return r.out
 }
 
 // study puts on the shelf what has been found since.
@@ -87,7 +130,7 @@ func (r *reader) study() {
 
 // answer returns the answer to a packet, or nil if it is to be passed on. It is
 // good until the next call.
-func (r *reader) answer(raw []byte) (answer []byte) {
+func (r *reader) answer(raw []byte, now time.Time) (answer []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			metrics.IncrCounter([]string{Name, "panics"}, 1)
@@ -100,7 +143,6 @@ func (r *reader) answer(raw []byte) (answer []byte) {
 	if low == nil {
 		return nil
 	}
-	now := time.Now()
 	ready, f := r.shelf.get(low, r.server.cfg.View(), r.server.settings.Load(), now)
 	if ready == nil {
 		return nil

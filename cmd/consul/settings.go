@@ -149,6 +149,7 @@ func dnsConfig(rt *config.Runtime) messages.DNSConfig {
 		OnlyPassing:       d.OnlyPassing,
 		UDPAnswerLimit:    d.UDPAnswerLimit,
 		ARecordLimit:      d.ARecordLimit,
+		UDPResponseRate:   d.UDPResponseRate,
 		EnableTruncate:    d.EnableTruncate,
 		DisableCompress:   d.DisableCompression,
 		NodeMetaTXT:       true,

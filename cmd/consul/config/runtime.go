@@ -223,6 +223,7 @@ type DNS struct {
 	OnlyPassing        bool                     `config:"only_passing"`
 	UDPAnswerLimit     int                      `config:"udp_answer_limit"`
 	ARecordLimit       int                      `config:"a_record_limit"`
+	UDPResponseRate    int                      `config:"udp_response_rate"`
 	EnableTruncate     bool                     `config:"enable_truncate"`
 	DisableCompression bool                     `config:"disable_compression"`
 	AllowStale         bool                     `config:"allow_stale"`

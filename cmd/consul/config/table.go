@@ -194,6 +194,7 @@ var table = []Key{
 	{"dns_config.service_ttl", Durations, "", Acted | Reloads, "TTL of answers about services by name; \"web*\" and \"*\" match"},
 	{"dns_config.only_passing", Bool, "false", Acted | Reloads, "leave out instances that warn"},
 	{"dns_config.udp_answer_limit", Count, "3", Acted | Reloads, "answers over UDP without EDNS; 0 for as many as fit"},
+	{"dns_config.udp_response_rate", Count, "2000", Acted | Reloads, "answers a second over UDP to one public network (/24, /56), of each socket; 0 for no limit"},
 	{"dns_config.a_record_limit", Count, "0", Acted | Reloads, "A and AAAA answers; 0 for no limit"},
 	{"dns_config.enable_truncate", Bool, "false", Acted | Reloads, "set TC where answers were left out"},
 	{"dns_config.disable_compression", Bool, "false", Acted | Reloads, "do not compress names"},

@@ -205,6 +205,7 @@ dns_config {
   only_passing = false
   udp_answer_limit = 3
   a_record_limit = 0
+  udp_response_rate = 2000
   enable_truncate = false
   disable_compression = false
   allow_stale = true
