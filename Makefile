@@ -41,6 +41,11 @@ crash: ## kill -9 at 200 random moments under write load; nothing acknowledged m
 cluster: ## Clusters that leave, die, restart, move and span datacenters
 	go test -race -run '^TestCluster' -count=1 -v ./cmd/consul -args -cluster
 
+# ARGS are TestChaos's: -chaos-seed repeats a run, -chaos-servers, -chaos-only and
+# -chaos-time choose what is done and for how long.
+chaos: ## Cut, slow, stop, kill and mis-set servers; histories must be linearizable
+	go test -run '^TestChaos$$' -count=1 -v -artifacts -timeout 90m ./cmd/consul -args -chaos $(ARGS)
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 
@@ -50,4 +55,4 @@ SUITE ?= ../shared/conformance/api-suite.sh
 conformance: build ## The official Go client's own tests (needs openssl and python3)
 	bash $(SUITE) $(BIN) v1.34.5
 
-.PHONY: help run build test check fmt lint bench crash cluster flaky conformance
+.PHONY: help run build test check fmt lint bench crash cluster chaos flaky conformance

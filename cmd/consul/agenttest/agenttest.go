@@ -19,9 +19,11 @@ package agenttest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -64,6 +66,17 @@ type Options struct {
 	// Launch changes the command before it starts, for limits and the like.
 	// Optional.
 	Launch func(*exec.Cmd)
+
+	// Host is where the agent runs; nil: this machine. On another one, its Ports are
+	// to be given, and Client is the address there at which the test reaches it.
+	Host   Host
+	Client string // default: Addr
+}
+
+// Host is a machine of a package network.
+type Host interface {
+	Start(cmd *exec.Cmd) error
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Bootstrap returns the arguments of a server that is a cluster of its own, and
@@ -125,9 +138,12 @@ func Launch(t testing.TB, o Options) *Agent {
 		t.Fatal(err)
 	}
 	p := o.Ports
+	if o.Client == "" {
+		o.Client = o.Addr
+	}
 	a := &Agent{
 		Name: o.Name, DataDir: o.DataDir, Ports: p, Addr: o.Addr,
-		HTTPAddr: at(o.Addr, p.HTTP), DNSAddr: at(o.Addr, p.DNS), RPCAddr: at(o.Addr, p.RPC),
+		HTTPAddr: at(o.Client, p.HTTP), DNSAddr: at(o.Client, p.DNS), RPCAddr: at(o.Client, p.RPC),
 		ServerAddr: at(o.Addr, p.Server), LANAddr: at(o.Addr, p.SerfLAN), WANAddr: at(o.Addr, p.SerfWAN),
 		t: t, opts: o, output: &output{},
 	}
@@ -145,7 +161,7 @@ func (a *Agent) launch() {
 	if a.opts.Launch != nil {
 		a.opts.Launch(a.cmd)
 	}
-	if err := a.cmd.Start(); err != nil {
+	if err := a.start(a.cmd); err != nil {
 		a.t.Fatalf("start agent %s: %v", a.Name, err)
 	}
 	cmd, exited := a.cmd, make(chan struct{})
@@ -156,8 +172,16 @@ func (a *Agent) launch() {
 	}()
 }
 
+// start starts a command where the agent runs.
+func (a *Agent) start(cmd *exec.Cmd) error {
+	if a.opts.Host == nil {
+		return cmd.Start()
+	}
+	return a.opts.Host.Start(cmd)
+}
+
 func (a *Agent) args() []string {
-	args := []string{"agent", "-node", a.Name, "-data-dir", a.DataDir, "-bind", a.Addr, "-client", a.Addr}
+	args := []string{"agent", "-node", a.Name, "-data-dir", a.DataDir, "-bind", a.Addr, "-client", a.opts.Client}
 	return append(append(args, a.Ports.flags()...), a.opts.Args...)
 }
 
@@ -181,8 +205,10 @@ var running = regexp.MustCompile(`(?m)^==> Consul agent running!$`)
 
 // ready waits until the agent says that it runs and answers over HTTP.
 func (a *Agent) ready() error {
+	client := a.HTTPClient()
+	defer client.CloseIdleConnections()
 	answers := func() bool {
-		resp, err := http.Get("http://" + a.HTTPAddr + "/v1/status/leader")
+		resp, err := client.Get("http://" + a.HTTPAddr + "/v1/status/leader")
 		if err != nil {
 			return false
 		}
@@ -269,12 +295,22 @@ func (a *Agent) Client() *api.Client {
 	a.t.Helper()
 	cfg := api.DefaultConfig()
 	cfg.Address = a.HTTPAddr
-	cfg.HttpClient = &http.Client{Transport: cfg.Transport, Timeout: Patience}
+	cfg.HttpClient = a.HTTPClient()
 	client, err := api.NewClient(cfg)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return client
+}
+
+// HTTPClient returns a client for HTTPAddr, with connections of its own. No request
+// takes longer than Patience.
+func (a *Agent) HTTPClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if a.opts.Host != nil {
+		transport.DialContext = a.opts.Host.Dial
+	}
+	return &http.Client{Transport: transport, Timeout: Patience}
 }
 
 // Consul runs a command of the program against the agent, and returns what it
@@ -285,9 +321,13 @@ func (a *Agent) Consul(args ...string) (stdout, stderr string, status int) {
 	cmd.Env = append(cmd.Env, "CONSUL_RPC_ADDR="+a.RPCAddr, "CONSUL_HTTP_ADDR="+a.HTTPAddr)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	late := time.AfterFunc(Patience, func() { cmd.Process.Kill() }) //nolint:errcheck // Run tells
-	defer late.Stop()
-	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+	err := a.start(cmd)
+	if err == nil {
+		late := time.AfterFunc(Patience, func() { cmd.Process.Kill() }) //nolint:errcheck // Wait tells
+		err = cmd.Wait()
+		late.Stop()
+	}
+	if err != nil && !errors.As(err, new(*exec.ExitError)) {
 		a.t.Fatalf("consul %s: %v", strings.Join(args, " "), err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
