@@ -246,13 +246,16 @@ func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire
 	if !inv.cfg.Status.Load().Leads() {
 		return messages.ErrNotLeader
 	}
-	env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
-	propose, err := m.PrepareAny(env, args, reply)
-	if err != nil {
-		return err
+	propose, err := inv.prepare(m, args, reply)
+	if err == nil && !propose {
+		// The reply is what was found in the state, as a read's is. That of a leader
+		// which is new, or none any more, may lack what others have acknowledged.
+		if err = inv.mayAnswer(ctx, &wire.QueryOptions{}); err == nil {
+			propose, err = inv.prepare(m, args, reply)
+		}
 	}
-	if !propose { // the reply is what a read of the state has found
-		return inv.mayAnswer(ctx, &wire.QueryOptions{})
+	if err != nil || !propose {
+		return err
 	}
 	entry, err := wire.Encode(m.EntryType(), args)
 	if err != nil {
@@ -263,6 +266,12 @@ func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire
 		return err
 	}
 	return m.ResultAny(applied.Result, reply)
+}
+
+// prepare looks at a write with the state as it is now.
+func (inv *Invoker) prepare(m endpoint.WriteMethod, args wire.Request, reply any) (propose bool, err error) {
+	env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
+	return m.PrepareAny(env, args, reply)
 }
 
 // hold tries again for a while, as long as nobody leads, nobody can be reached or

@@ -25,6 +25,8 @@ type server struct {
 	inv      *invoke.Invoker
 	index    uint64
 	confirms int
+
+	beforeConfirm func() // what is applied before leadership is confirmed; optional
 }
 
 func newServer(t *testing.T) *server {
@@ -33,7 +35,9 @@ func newServer(t *testing.T) *server {
 	raft := actortest.NewProbeFunc(t, sys, "raft", func(ctx actor.Context) bool {
 		switch msg := ctx.Message().(type) {
 		case *messages.ConfirmLeader:
-			s.confirms++
+			if s.confirms++; s.beforeConfirm != nil {
+				s.beforeConfirm()
+			}
 			if !s.status.Load().Leads() {
 				msg.Refuse(messages.ErrNotLeader)
 			} else {
@@ -50,11 +54,14 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// apply takes in entries of keys, which is what these tests write.
+// apply takes in keys and ends of sessions, which is what these tests write.
 func (s *server) apply(entry []byte) messages.Applied {
-	_, body, err := wire.Split(entry)
+	kind, body, err := wire.Split(entry)
 	if err != nil {
 		panic(err)
+	}
+	if kind == wire.SessionRequestType {
+		return s.endSession(body)
 	}
 	var req wire.KVSRequest
 	if err := wire.Decode(body, 1<<20, &req); err != nil {
@@ -69,6 +76,19 @@ func (s *server) apply(entry []byte) messages.Applied {
 		return messages.Applied{Index: s.index, Result: err}
 	}
 	return messages.Applied{Index: s.index, Result: true}
+}
+
+func (s *server) endSession(body []byte) messages.Applied {
+	var req wire.SessionRequest
+	if err := wire.Decode(body, 1<<20, &req); err != nil {
+		panic(err)
+	}
+	s.index++
+	err := s.store.Update(s.index, time.Now(), func(tx *state.Tx) error { tx.SessionDestroy(req.Session.ID); return nil })
+	if err != nil {
+		panic(err)
+	}
+	return messages.Applied{Index: s.index}
 }
 
 func (s *server) lead() {
@@ -198,6 +218,36 @@ func TestBlocking(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWriteOnOldState asks a leader that has not yet applied what its predecessor had
+// acknowledged to end a session that it does not know yet.
+func TestWriteOnOldState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.lead()
+		s.beforeConfirm = func() {
+			s.index++
+			if err := s.store.Update(s.index, time.Now(), func(tx *state.Tx) error {
+				if err := tx.EnsureNode(&wire.Node{Node: "n", Address: "10.0.0.1"}); err != nil {
+					return err
+				}
+				return tx.SessionCreate(&wire.Session{ID: "s", Node: "n"})
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+		var none string
+		err := invoke.Write(t.Context(), s.inv, endpoint.SessionApply, &wire.SessionRequest{
+			Op: wire.SessionDestroy, Session: wire.Session{ID: "s"},
+		}, &none)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, left := s.store.View().SessionGet(nil, "s"); left != nil {
+			t.Error("its end was acknowledged, and the session is there")
+		}
+	})
 }
 
 func TestUnknownDatacenter(t *testing.T) {
