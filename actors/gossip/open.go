@@ -3,6 +3,7 @@ package gossip
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
@@ -49,8 +51,8 @@ func open(p plan, events chan<- serf.Event) (*library, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger := log.New(p.cfg.LogOutput, "", 0)
-	wire, err := listen(p, logger)
+	logger := log.New(&hushed{out: p.cfg.LogOutput}, "", 0)
+	wire, err := listen(p, logger, lib.keys == nil || !p.cfg.EncryptVerifyIncoming)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +120,7 @@ func (l *library) note(text string) {
 // be taken for UDP.
 const listenTries = 10
 
-func listen(p plan, logger *log.Logger) (*transport, error) {
+func listen(p plan, logger *log.Logger, clear bool) (*transport, error) {
 	port, tries := p.cfg.Bind.Port(), 1
 	if port == 0 {
 		if port = p.port; port == 0 {
@@ -131,7 +133,7 @@ func listen(p plan, logger *log.Logger) (*transport, error) {
 			BindAddrs: []string{p.cfg.Bind.Addr().String()},
 			BindPort:  int(port),
 			Logger:    logger,
-		})
+		}, clear)
 		if err == nil {
 			return t, nil
 		}
@@ -181,6 +183,23 @@ func advertised(p plan, t *transport) (messages.Member, error) {
 		self.Port = uint16(t.GetAutoBindPort())
 	}
 	return self, nil
+}
+
+// hushed is where Serf and memberlist log. Only their logger writes to it, one line at
+// a time.
+type hushed struct {
+	hush hush
+	out  io.Writer
+}
+
+// Write implements io.Writer.
+func (h *hushed) Write(line []byte) (int, error) {
+	text, ok := h.hush.tell(strings.TrimRight(string(line), "\n"), time.Now())
+	if !ok {
+		return len(line), nil
+	}
+	_, err := io.WriteString(h.out, text+"\n")
+	return len(line), err
 }
 
 // flatten turns the errors of a join, of which memberlist makes a list over several

@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// transport is memberlist's, with a way to keep out of full state syncs for a
-// while.
+// transport is memberlist's, with a doorman at its streams, and a way to keep out of
+// full state syncs for a while.
 //
 // A leaving Serf says so in two steps, the intent and then the end. A sync between
 // the two carries the time of the intent as if it were that of a join; the peer
@@ -18,6 +18,7 @@ import (
 // MergeRemoteState.)
 type transport struct {
 	*memberlist.NetTransport
+	doorman *doorman
 	streams chan net.Conn
 	done    chan struct{}
 	quiet   atomic.Bool
@@ -27,12 +28,13 @@ var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 var errQuiet = errors.New("this agent is leaving the pool")
 
-func newTransport(c *memberlist.NetTransportConfig) (*transport, error) {
+// newTransport listens. Gossip in the clear is looked at before memberlist reads it.
+func newTransport(c *memberlist.NetTransportConfig, clear bool) (*transport, error) {
 	nt, err := memberlist.NewNetTransport(c)
 	if err != nil {
 		return nil, err
 	}
-	t := &transport{NetTransport: nt, streams: make(chan net.Conn), done: make(chan struct{})}
+	t := &transport{NetTransport: nt, doorman: newDoorman(c.Logger, clear), streams: make(chan net.Conn), done: make(chan struct{})}
 	go t.accept()
 	return t, nil
 }
@@ -46,10 +48,14 @@ func (t *transport) accept() {
 				conn.Close()
 				continue
 			}
+			guest, ok := t.doorman.admit(conn)
+			if !ok {
+				continue
+			}
 			select {
-			case t.streams <- conn:
+			case t.streams <- guest:
 			case <-t.done:
-				conn.Close()
+				guest.Close()
 			}
 		case <-t.done:
 			return
@@ -70,7 +76,11 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	if t.quiet.Load() {
 		return nil, errQuiet
 	}
-	return t.NetTransport.DialAddressTimeout(a, timeout)
+	conn, err := t.NetTransport.DialAddressTimeout(a, timeout)
+	if err != nil {
+		return nil, err
+	}
+	return t.doorman.escort(conn), nil
 }
 
 // Shutdown implements memberlist.Transport. The listeners end first: they may have

@@ -13,7 +13,7 @@ import (
 
 func TestQuietTransport(t *testing.T) {
 	listen := func() *transport {
-		wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)})
+		wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestQuietTransport(t *testing.T) {
 
 // TestDiscard has connections wait that nobody takes.
 func TestDiscard(t *testing.T) {
-	wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)})
+	wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,82 @@
+package gossip
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestTopicOf(t *testing.T) {
+	tests := []struct {
+		name, line, want string
+	}{
+		{"udp", "[ERR] memberlist: Decrypt packet failed: no key from=10.0.0.1:4711", "10.0.0.1"},
+		{"mapped", "[ERR] memberlist: failed to receive: EOF from=[::ffff:10.0.0.1]:4711", "10.0.0.1"},
+		{"ipv6", "[WARN] memberlist: handler queue full from=[2001:db8::1]:4711", "2001:db8::1"},
+		{"name_in_it", `[WARN] memberlist: Got ping for unexpected node 'from=10.0.0.9:1' from=10.0.0.1:4711`, "10.0.0.1"},
+		{"stream", "[DEBUG] memberlist: Stream connection from=10.0.0.1:4711", "10.0.0.1"},
+		{"checksum", "[WARN] memberlist: Got invalid checksum for UDP packet: 1, 2", "invalid IP"},
+		{"other_debug", "[DEBUG] memberlist: something from=10.0.0.1:4711", ""},
+		{"news", "[INFO] serf: EventMemberJoin: from=10.0.0.1:4711", ""},
+		{"about_nobody", "[ERR] memberlist: Push/Pull with b failed: EOF", ""},
+		{"no_address", "[ERR] memberlist: x from=<unknown address>", ""},
+		{"no_level", "from=10.0.0.1:4711", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			if about, ok := topicOf(tt.line); ok {
+				got = about.addr.String()
+			}
+			if got != tt.want {
+				t.Errorf("it is about %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestHush(t *testing.T) {
+	var h hush
+	now := time.Unix(0, 0)
+	about := func(host, port int) string {
+		return fmt.Sprintf("[ERR] memberlist: x from=10.0.%d.%d:%d", host/256, host%256, port)
+	}
+	for i := range 1000 {
+		if got, ok := h.tell(about(1, i), now); ok != (i == 0) {
+			t.Fatalf("complaint %d was told: %t, %q", i, ok, got)
+		}
+	}
+	if got, ok := h.tell(about(2, 1), now); !ok || got != about(2, 1) {
+		t.Errorf("another address: %q, %t; want it told", got, ok)
+	}
+	if got, ok := h.tell("[INFO] serf: x", now); !ok || got != "[INFO] serf: x" {
+		t.Errorf("other news: %q, %t; want it told", got, ok)
+	}
+	now = now.Add(hushFor)
+	if got, ok := h.tell(about(1, 1), now); !ok || got != about(1, 1)+" (and 999 more before)" {
+		t.Errorf("after a while: %q, %t; want it told with what was left out", got, ok)
+	}
+	if got, ok := h.tell(about(2, 1), now); !ok || got != about(2, 1) {
+		t.Errorf("after a while, of another: %q, %t; want it told", got, ok)
+	}
+}
+
+// TestHushIsBounded has complaints about more addresses than can be told apart.
+func TestHushIsBounded(t *testing.T) {
+	var h hush
+	now, told := time.Unix(0, 0), 0
+	flood := func() {
+		for i := range 20 * hushMost {
+			if _, ok := h.tell(fmt.Sprintf("[ERR] memberlist: x from=10.%d.%d.1:1", i/256, i%256), now); ok {
+				told++
+			}
+		}
+	}
+	for range 3 {
+		flood()
+		if want := hushMost + 1; told != want || len(h.quiet) > want {
+			t.Fatalf("told %d and remembers %d, want %d of each", told, len(h.quiet), want)
+		}
+		now, told = now.Add(hushFor), 0
+	}
+}
