@@ -69,12 +69,13 @@ type Version struct {
 
 // Pool is how a gossip pool is joined.
 type Pool struct {
-	Bind, Advertise  netip.AddrPort // the zero Bind: there is no such pool
-	Join, RetryJoin  []string
-	RetryInterval    time.Duration
-	RetryMax         int
-	ReconnectTimeout time.Duration
-	Gossip           messages.GossipConfig
+	Bind, Advertise           netip.AddrPort // the zero Bind: there is no such pool
+	Join, RetryJoin           []string
+	RetryInterval             time.Duration
+	RetryMax                  int
+	ReconnectTimeout          time.Duration
+	AdvertiseReconnectTimeout time.Duration // 0: what each of the others has
+	Gossip                    messages.GossipConfig
 }
 
 // Encrypt is how gossip is encrypted.

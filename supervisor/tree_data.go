@@ -209,6 +209,7 @@ func (p *plot) tags() map[string]string {
 		Build:      p.cfg.Version.Compat + ":" + p.cfg.Version.Revision,
 	}
 	if !p.cfg.Server {
+		id.ReconnectTimeout = p.cfg.LAN.AdvertiseReconnectTimeout
 		return gossip.ClientTags(id)
 	}
 	id.RPCPort = p.cfg.ServerRPC.port()

@@ -136,8 +136,8 @@ func almost(t *testing.T) [][]byte {
 		packed(t, 4, map[string]any{"Incarnation": 1, "Node": "nobody", "Addr": []byte{1, 2, 3}, "Port": 1, "Meta": []byte{0xff, 0xc1}, "Vsn": []byte{1, 5, 2, 0, 0, 0}}),
 		packed(t, 4, map[string]any{"Incarnation": 1, "Node": "nobody", "Addr": []byte{127, 0, 0, 1}, "Port": 1, "Meta": bytes.Repeat([]byte{0xff}, memberlist.MetaMaxSize+1), "Vsn": []byte{}}),
 		packed(t, 5, map[string]any{"Incarnation": 1, "Node": "nobody", "From": "nobody"}),
-		append([]byte{8}, packed(t, 0, map[string]any{"LTime": 1, "Node": "nobody"})...),                                    // a leave of Serf's
-		append([]byte{8}, packed(t, 1, map[string]any{"LTime": 1, "Node": "nobody"})...),                                    // a join
+		append([]byte{8}, packed(t, 0, map[string]any{"LTime": 1, "Node": "nobody"})...),                               // a leave of Serf's
+		append([]byte{8}, packed(t, 1, map[string]any{"LTime": 1, "Node": "nobody"})...),                               // a join
 		append([]byte{8}, packed(t, 5, map[string]any{"LTime": 0, "ID": 1, "Name": "x", "Filters": [][]byte{{0}}})...), // a query
 		append([]byte{8}, packed(t, 8, map[string]any{"DestAddr": 1})...),                                              // a relay
 	}

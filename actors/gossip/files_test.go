@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
 	"github.com/hashicorp/memberlist"
@@ -154,7 +155,7 @@ func primary(ring *memberlist.Keyring) string {
 }
 
 func TestTags(t *testing.T) {
-	id := Identity{Datacenter: "dc1", NodeID: "adf4238a-882b-9ddc-4a9d-5b6758e4159e", Build: "1.19.2:", RPCPort: 8300, Bootstrap: true, Expect: 3, UseTLS: true, WANPort: 8302}
+	id := Identity{Datacenter: "dc1", NodeID: "adf4238a-882b-9ddc-4a9d-5b6758e4159e", Build: "1.19.2:", ReconnectTimeout: 8 * time.Hour, RPCPort: 8300, Bootstrap: true, Expect: 3, UseTLS: true, WANPort: 8302}
 	server := ServerTags(id)
 	want := map[string]string{"role": "consul", "dc": "dc1", "vsn": "2", "vsn_min": "2", "vsn_max": "3", "port": "8300", "bootstrap": "1", "expect": "3", "raft_vsn": "3", "acls": "0", "segment": "", "use_tls": "1", "wan_join_port": "8302"}
 	for key, value := range want {
@@ -165,7 +166,7 @@ func TestTags(t *testing.T) {
 	if err := checkTags(server); err != nil {
 		t.Errorf("the tags of a server do not fit: %v", err)
 	}
-	if client := ClientTags(id); client["role"] != "node" || client["id"] != id.NodeID {
+	if client := ClientTags(id); client["role"] != "node" || client["id"] != id.NodeID || client[reconnectTag] != "8h0m0s" {
 		t.Errorf("the tags of a client are %v", client)
 	}
 	if err := checkTags(map[string]string{"long": strings.Repeat("x", 600)}); err == nil || !strings.Contains(err.Error(), "limit is 512") {

@@ -61,6 +61,7 @@ func memberlistConfig(cfg Config, keys *memberlist.Keyring, g *gate, logger *log
 	switch cfg.Profile {
 	case ProfileWAN:
 		c = memberlist.DefaultWANConfig()
+		c.GossipNodes = memberlist.DefaultLANConfig().GossipNodes // Consul has one default for both
 	case ProfileLocal:
 		c = memberlist.DefaultLocalConfig()
 	default:

@@ -36,6 +36,41 @@ func TestMemberlistConfig(t *testing.T) {
 	}
 }
 
+// TestSettingsAreConsuls compares what memberlist and Serf are told, where nothing is
+// configured, with what Consul 1.16 tells them.
+func TestSettingsAreConsuls(t *testing.T) {
+	type timings struct {
+		gossip, probe, timeout, pushPull, toTheDead, tcp, reclaim time.Duration
+		nodes, retransmit, suspicion, suspicionMax, awareness     int
+	}
+	for pool, want := range map[messages.Pool]timings{
+		messages.LAN: {200 * time.Millisecond, time.Second, 500 * time.Millisecond, 30 * time.Second, 30 * time.Second, 10 * time.Second, 30 * time.Second, 3, 4, 4, 6, 8},
+		messages.WAN: {500 * time.Millisecond, 5 * time.Second, 3 * time.Second, time.Minute, time.Minute, 30 * time.Second, 30 * time.Second, 3, 4, 6, 6, 8},
+	} {
+		cfg := Config{Pool: pool, NodeName: "a"}.withDefaults()
+		m := memberlistConfig(cfg, nil, nil, nil)
+		if got := (timings{
+			m.GossipInterval, m.ProbeInterval, m.ProbeTimeout, m.PushPullInterval, m.GossipToTheDeadTime, m.TCPTimeout, m.DeadNodeReclaimTime,
+			m.GossipNodes, m.RetransmitMult, m.SuspicionMult, m.SuspicionMaxTimeoutMult, m.AwarenessMaxMultiplier,
+		}); got != want {
+			t.Errorf("%s: memberlist has %+v, want %+v", pool, got, want)
+		}
+		s := serfConfig(cfg, nil, nil, nil)
+		for what, d := range map[string][2]time.Duration{
+			"reconnect_timeout":  {s.ReconnectTimeout, 72 * time.Hour},
+			"reconnect_interval": {s.ReconnectInterval, 30 * time.Second},
+			"tombstone_timeout":  {s.TombstoneTimeout, 24 * time.Hour},
+			"reap_interval":      {s.ReapInterval, 15 * time.Second},
+			"flap_timeout":       {s.FlapTimeout, time.Minute},
+			"recent_intents":     {s.RecentIntentTimeout, 5 * time.Minute},
+		} {
+			if d[0] != d[1] {
+				t.Errorf("%s: %s is %s, want %s", pool, what, d[0], d[1])
+			}
+		}
+	}
+}
+
 func TestAllowedCIDRs(t *testing.T) {
 	cfg := Config{Pool: messages.LAN, AllowedCIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
 	c := memberlistConfig(cfg.withDefaults(), nil, nil, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
 	"github.com/hashicorp/memberlist"
@@ -17,6 +18,9 @@ type Identity struct {
 	Datacenter string
 	NodeID     string
 	Build      string // the version, such as "1.19.2:"
+
+	// Of clients only.
+	ReconnectTimeout time.Duration // after which it may be forgotten once it has failed; 0 says nothing
 
 	// Of servers only.
 	RPCPort   uint16 // 8300
@@ -59,7 +63,7 @@ func ServerTags(id Identity) map[string]string {
 
 // ClientTags returns the tags of a client agent.
 func ClientTags(id Identity) map[string]string {
-	return map[string]string{
+	tags := map[string]string{
 		"role":    "node",
 		"dc":      id.Datacenter,
 		"id":      id.NodeID,
@@ -69,6 +73,10 @@ func ClientTags(id Identity) map[string]string {
 		"vsn_max": "3",
 		"build":   id.Build,
 	}
+	if id.ReconnectTimeout > 0 {
+		tags[reconnectTag] = id.ReconnectTimeout.String()
+	}
+	return tags
 }
 
 // tagsMagic begins the tags on the wire; what begins otherwise is the bare role of

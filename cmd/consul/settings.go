@@ -33,7 +33,8 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 		LAN: supervisor.Pool{
 			Bind: addrPort(rt.SerfLANBind), Advertise: addrPort(rt.SerfLANAdvertise),
 			Join: rt.StartJoin, RetryJoin: rt.RetryJoin, RetryInterval: rt.RetryInterval, RetryMax: rt.RetryMax,
-			ReconnectTimeout: rt.ReconnectTimeout, Gossip: gossip(rt.GossipLAN),
+			ReconnectTimeout: rt.ReconnectTimeout, AdvertiseReconnectTimeout: rt.AdvertiseReconnectTimeout,
+			Gossip: gossip(rt.GossipLAN),
 		},
 		WAN: supervisor.Pool{
 			Bind: addrPort(rt.SerfWANBind), Advertise: addrPort(rt.SerfWANAdvertise),

@@ -205,6 +205,12 @@ func (r *resolver) leaving() {
 	}
 	r.reconnect("reconnect_timeout", &r.ReconnectTimeout)
 	r.reconnect("reconnect_timeout_wan", &r.ReconnectTimeoutWAN)
+	switch key, after := "advertise_reconnect_timeout", r.AdvertiseReconnectTimeout; {
+	case after != 0 && r.Server:
+		r.bad(key, "can only be used on a client")
+	case after < 0:
+		r.bad(key, "cannot be %s. Must be greater than or equal to zero", after)
+	}
 }
 
 func (r *resolver) reconnect(key string, after *time.Duration) {

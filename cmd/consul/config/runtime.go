@@ -68,9 +68,10 @@ type Runtime struct {
 	RetryMax         int           `config:"retry_max"`
 	RetryMaxWAN      int           `config:"retry_max_wan"`
 
-	RejoinAfterLeave    bool          `config:"rejoin_after_leave"`
-	ReconnectTimeout    time.Duration `config:"reconnect_timeout"`
-	ReconnectTimeoutWAN time.Duration `config:"reconnect_timeout_wan"`
+	RejoinAfterLeave          bool          `config:"rejoin_after_leave"`
+	ReconnectTimeout          time.Duration `config:"reconnect_timeout"`
+	ReconnectTimeoutWAN       time.Duration `config:"reconnect_timeout_wan"`
+	AdvertiseReconnectTimeout time.Duration `config:"advertise_reconnect_timeout"`
 
 	// LeaveOnTerminate makes SIGTERM a graceful leave. As in Consul it is true for clients and false for servers unless
 	// set: a server that its init system restarts must not give up its place among the raft peers.

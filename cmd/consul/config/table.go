@@ -72,7 +72,7 @@ var table = []Key{
 	{"rejoin_after_leave", Bool, "false", Acted, "join the known peers at start even after a leave"},
 	{"reconnect_timeout", Duration, "72h", Acted, "forget a failed agent after it; at least 8h, 0s for the default"},
 	{"reconnect_timeout_wan", Duration, "72h", Acted, "forget a failed server of another datacenter after it; at least 8h, 0s for the default"},
-	{"advertise_reconnect_timeout", Duration, "", 0, "how soon others may forget this client"},
+	{"advertise_reconnect_timeout", Duration, "", Acted, "forget this client after it once it has failed; clients only"},
 	{"leave_on_terminate", Bool, "", Acted, "SIGTERM leaves; true for clients, false for servers"},
 	{"skip_leave_on_interrupt", Bool, "false", Acted, "SIGINT stops without leaving; false for clients and for servers"},
 	{"server_rejoin_age_max", Duration, "168h", 0, "a server that was away for longer may not rejoin; at least 6h"},
