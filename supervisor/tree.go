@@ -64,7 +64,7 @@ type plot struct {
 
 func plant(cfg Config, sys *actor.ActorSystem) *plot {
 	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM()}
-	p.pool = client.NewPool(client.Config{Logger: cfg.Logger})
+	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir})
 	p.invoker = invoke.New(invoke.Config{
 		Datacenter:       cfg.Node.Datacenter,
 		View:             p.fsm.View,
@@ -75,6 +75,7 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		Routes:           &p.routes,
 		WAN:              p.wanView(),
 		Call:             p.pool.Call,
+		Snapshot:         p.pool.Snapshot,
 		Failed:           p.at(router.Name),
 		Client:           !cfg.Server,
 		DefaultQueryTime: cfg.Queries.DefaultTime,

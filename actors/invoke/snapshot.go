@@ -18,7 +18,7 @@ var errStaleRestore = errors.New("stale not allowed for restore")
 type SavedSnapshot struct {
 	wire.QueryMeta
 	Archive io.ReadCloser
-	Size    int64 // in bytes; -1: not known, since it comes from another server
+	Size    int64 // in bytes; -1: not known
 }
 
 // Snapshot saves the state, or restores what in gives, by what args ask for. What is
@@ -131,5 +131,9 @@ func (inv *Invoker) snapshotOf(ctx context.Context, dc, address string, args *wi
 	case args.Op == wire.SnapshotRestore:
 		return nil, archive.Close()
 	}
-	return &SavedSnapshot{QueryMeta: reply.QueryMeta, Archive: archive, Size: -1}, nil
+	saved := &SavedSnapshot{QueryMeta: reply.QueryMeta, Archive: archive, Size: -1}
+	if a, ok := archive.(interface{ Size() int64 }); ok {
+		saved.Size = a.Size()
+	}
+	return saved, nil
 }

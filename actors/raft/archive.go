@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -40,7 +39,7 @@ type (
 	archived struct{}
 	spooled  struct {
 		asker *messages.RestoreSnapshot
-		state *scratch
+		state *archive.Scratch
 		meta  *raft.SnapshotMeta
 		err   error
 	}
@@ -158,7 +157,7 @@ func (n *node) save() (saved *messages.SnapshotSaved, err error) {
 		return nil, fmt.Errorf("open the snapshot that was just taken: %w", err)
 	}
 	defer source.Close() //nolint:errcheck // it was only read
-	file, err := newScratch(n.dir)
+	file, err := archive.NewScratch(n.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -170,14 +169,14 @@ func (n *node) save() (saved *messages.SnapshotSaved, err error) {
 	if err := archive.Write(file, meta, whileRunning{n.stream.done, source}); err != nil {
 		return nil, fmt.Errorf("archive the snapshot: %w", err)
 	}
-	size, err := file.rewind()
+	size, err := file.Rewind()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := archive.Verify(whileRunning{n.stream.done, file}, archive.Limits{}); err != nil {
 		return nil, fmt.Errorf("read back the archive: %w", err)
 	}
-	if _, err := file.rewind(); err != nil {
+	if _, err := file.Rewind(); err != nil {
 		return nil, err
 	}
 	return &messages.SnapshotSaved{Index: meta.Index, Term: meta.Term, Size: size, Archive: file}, nil
@@ -192,8 +191,8 @@ func (n *node) spool(msg *messages.RestoreSnapshot) {
 	}()
 }
 
-func (n *node) unpack(from io.Reader) (state *scratch, meta *raft.SnapshotMeta, err error) {
-	state, err = newScratch(n.dir)
+func (n *node) unpack(from io.Reader) (state *archive.Scratch, meta *raft.SnapshotMeta, err error) {
+	state, err = archive.NewScratch(n.dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -207,14 +206,14 @@ func (n *node) unpack(from io.Reader) (state *scratch, meta *raft.SnapshotMeta, 
 	if err != nil {
 		return state, nil, err
 	}
-	if _, err = state.rewind(); err != nil {
+	if _, err = state.Rewind(); err != nil {
 		return state, nil, err
 	}
 	if c, ok := n.cfg.FSM.(checker); ok {
 		if err = guard("check a snapshot", func() error { return c.CheckSnapshot(whileRunning{n.stream.done, state}) }); err != nil {
 			return state, nil, fmt.Errorf("%s cannot be restored: %w", archive.StateFile, err)
 		}
-		_, err = state.rewind()
+		_, err = state.Rewind()
 	}
 	return state, meta, err
 }
@@ -251,37 +250,4 @@ func (w whileRunning) Read(p []byte) (int, error) {
 		return 0, messages.ErrLeaving
 	}
 	return w.r.Read(p)
-}
-
-// scratch is a file that is gone once it is closed, or the process has ended.
-type scratch struct {
-	*os.File
-	named bool // it still has a name
-}
-
-// newScratch makes one in dir, or where the system has such files.
-func newScratch(dir string) (*scratch, error) {
-	f, err := os.CreateTemp(dir, "archive-*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("make room for a snapshot: %w", err)
-	}
-	// Where a file can be used without a name it cannot be left over.
-	return &scratch{File: f, named: os.Remove(f.Name()) != nil}, nil
-}
-
-// rewind goes to the beginning and returns the size.
-func (s *scratch) rewind() (size int64, err error) {
-	if size, err = s.Seek(0, io.SeekEnd); err == nil {
-		_, err = s.Seek(0, io.SeekStart)
-	}
-	return size, err
-}
-
-// Close implements io.Closer.
-func (s *scratch) Close() error {
-	err := s.File.Close()
-	if s.named {
-		err = errors.Join(err, os.Remove(s.Name()))
-	}
-	return err
 }

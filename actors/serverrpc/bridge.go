@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/serverrpc/frame"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -27,7 +28,8 @@ type server struct {
 	draining context.Context
 	refuse   context.CancelFunc // begins the drain
 
-	flight flight
+	flight    flight
+	snapshots gate
 
 	mu    sync.Mutex // what is below is used on the goroutines of connections
 	peers *peers
@@ -36,7 +38,7 @@ type server struct {
 }
 
 func newServer(cfg Config, log *zap.Logger) *server {
-	s := &server{cfg: cfg, log: log, methods: methods(cfg), peers: newPeers(cfg.MaxConnsPerClient)}
+	s := &server{cfg: cfg, log: log, methods: methods(cfg), snapshots: make(gate, maxSnapshots), peers: newPeers(cfg.MaxConnsPerClient)}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.draining, s.refuse = context.WithCancel(s.ctx)
 	return s
@@ -150,6 +152,9 @@ func (c *counted) Close() error {
 	c.once.Do(c.gone)
 	return err
 }
+
+// CloseWrite says that nothing more will be written, where the connection can say so.
+func (c *counted) CloseWrite() error { return frame.CloseWrite(c.Conn) }
 
 // peerOf returns whose connection it is; the zero value when there is no telling.
 func peerOf(nc net.Conn) netip.Addr {

@@ -47,6 +47,8 @@ func (s *server) serve(raw net.Conn) {
 		s.newStream(ctx, nc, nc, make(gate, maxRequests)).serve()
 	case frame.Multiplex, frame.MultiplexV2:
 		s.multiplexed(ctx, nc)
+	case frame.Snapshot:
+		s.snapshot(ctx, nc)
 	case frame.TLS, frame.TLSInsecure, frame.NativeTLS:
 		text := "closed a connection that wants TLS, which is not configured here"
 		if s.cfg.Secure != nil {

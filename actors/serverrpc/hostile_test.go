@@ -39,7 +39,6 @@ func TestFirstByte(t *testing.T) {
 		says string
 	}{
 		{"tls", frame.TLS, tls},
-		{"snapshot", frame.Snapshot, other + " kind=snapshot"},
 		{"gossip", frame.Gossip, other + " kind=WAN gossip"},
 		{"tls_insecure", frame.TLSInsecure, tls},
 		{"grpc", frame.GRPC, other + " kind=gRPC"},

@@ -7,8 +7,8 @@
 //	leave ──Drain──▶ serverrpc
 //
 // The first byte of a connection says what it is for (package frame). Raft's are
-// handed to raft, which owns them from then on. On the others come requests, each
-// of which is carried out on a goroutine of its own by package invoke, or, for the
+// handed to raft, which owns them from then on. Those for snapshots carry one request
+// each, and an archive (bridge_snapshot.go). On the others come requests, each of which is carried out on a goroutine of its own by package invoke, or, for the
 // few methods that are about the server itself, here (methods.go). Nothing of a
 // connection passes through the mailbox.
 //
@@ -43,6 +43,7 @@ const (
 	DefaultMaxConnsPerClient = 100     // Consul's rpc_max_conns_per_client
 	DefaultMaxRequest        = 2 << 20 // bytes; twice what the HTTP API takes
 	DefaultHandshakeTimeout  = 5 * time.Second
+	DefaultStallTimeout      = 30 * time.Second
 )
 
 const (
@@ -70,6 +71,7 @@ type Config struct {
 	MaxConnsPerClient int           // at the same time, by IP address; further ones are closed
 	MaxRequest        int           // bytes of the arguments of a call
 	HandshakeTimeout  time.Duration // for the first byte to come, and TLS to shake hands
+	StallTimeout      time.Duration // for each part of a snapshot to come or go
 
 	// Bound, if not nil, is where the address is published that the actor listens
 	// at, before it says that it is ready.
@@ -81,6 +83,7 @@ func New(cfg Config) actor.Producer {
 	cfg.MaxConnsPerClient = cmp.Or(cfg.MaxConnsPerClient, DefaultMaxConnsPerClient)
 	cfg.MaxRequest = cmp.Or(cfg.MaxRequest, DefaultMaxRequest)
 	cfg.HandshakeTimeout = cmp.Or(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
+	cfg.StallTimeout = cmp.Or(cfg.StallTimeout, DefaultStallTimeout)
 	log := cfg.Logger.Named("consul").Named("rpc")
 	return func() actor.Actor { return &serverrpcActor{cfg: cfg, log: log} }
 }

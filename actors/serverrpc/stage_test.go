@@ -1,6 +1,7 @@
 package serverrpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,10 @@ type stage struct {
 	bound  messages.Published[net.Addr]
 	index  uint64      // the probe's
 	silent atomic.Bool // the probe confirms nothing
+
+	saved    []byte        // the archive that the probe saves
+	asked    chan struct{} // it was asked to restore one
+	restored chan restored // what it was given then
 }
 
 // newStage sets the stage, with a configuration that tweak may change.
@@ -56,7 +61,7 @@ func newStage(t *testing.T, tweak func(*Config)) *stage { return newStageIn(t, "
 // newStageIn is newStage, in a datacenter.
 func newStageIn(t *testing.T, datacenter string, tweak func(*Config)) *stage {
 	t.Helper()
-	s := &stage{sys: actortest.System(t), logged: make(chan string, 1000), store: state.NewStore(), index: 1}
+	s := &stage{sys: actortest.System(t), logged: make(chan string, 1000), store: state.NewStore(), index: 1, asked: make(chan struct{}, 20), restored: make(chan restored, 20)}
 	s.raft = actortest.NewProbeFunc(t, s.sys, "raft", s.playRaft)
 	s.pool = client.NewPool(client.Config{Logger: zap.NewNop()})
 	t.Cleanup(s.pool.Close)
@@ -96,7 +101,7 @@ func (s *stage) config(datacenter string) Config {
 func (s *stage) invoker(datacenter string) *invoke.Invoker {
 	return invoke.New(invoke.Config{
 		Datacenter: datacenter, View: s.store.View, Status: &s.status, Raft: s.raft.Address(s.sys),
-		Routes: &s.routes, Call: s.pool.Call, Failed: s.raft.Address(s.sys),
+		Routes: &s.routes, Call: s.pool.Call, Snapshot: s.pool.Snapshot, Failed: s.raft.Address(s.sys),
 	})
 }
 
@@ -110,6 +115,12 @@ func (s *stage) lead(addr string) {
 
 func (s *stage) follow(leader string) {
 	s.status.Publish(&messages.RaftStatus{State: messages.Follower, LeaderID: "other", LeaderAddr: leader})
+}
+
+// restored is an archive that has come, and how its reading ended.
+type restored struct {
+	content []byte
+	err     error
 }
 
 // playRaft applies entries of keys as they come, and keeps the connections it gets.
@@ -129,6 +140,15 @@ func (s *stage) playRaft(ctx actor.Context) bool {
 		msg.Answer(s.apply(msg.Entry))
 	case *messages.GetRaftConfiguration:
 		msg.Answer(messages.RaftConfiguration{Servers: []messages.RaftServer{{ID: "a", Address: "10.0.0.1:8300"}, {ID: "b", Address: "10.0.0.2:8300"}}})
+	case *messages.SaveSnapshot:
+		msg.Answer(&messages.SnapshotSaved{Index: 9, Size: int64(len(s.saved)), Archive: io.NopCloser(bytes.NewReader(s.saved))})
+	case *messages.RestoreSnapshot:
+		s.asked <- struct{}{}
+		go func() {
+			content, err := io.ReadAll(msg.Archive)
+			s.restored <- restored{content, err}
+			msg.Settle(messages.SnapshotRestored{Index: 9}, err)
+		}()
 	case *messages.RemovePeer:
 		if !leads {
 			msg.Refuse(messages.ErrNotLeader)

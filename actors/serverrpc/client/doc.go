@@ -1,6 +1,7 @@
 // Package client asks other servers, over their port 8300.
 //
 //	invoke, raft ──Call, AskPeers──▶ Pool ──yamux, msgpack──▶ serverrpc of another server
+//	invoke ──Snapshot──────────────▶      ──an archive──────▶
 //
 // It is no actor: any number of goroutines may use a Pool. To each address it keeps
 // one connection, which carries many streams side by side (yamux), and a stream

@@ -17,6 +17,8 @@ const (
 	DefaultIdleTimeout = 2 * time.Minute // Consul's
 	DefaultDialTimeout = 5 * time.Second
 	DefaultMaxReply    = 64 << 20 // bytes; some 100,000 instances of a service
+
+	DefaultStallTimeout = 30 * time.Second
 )
 
 // ErrClosed is returned by a pool that is closed.
@@ -34,6 +36,12 @@ type Config struct {
 	IdleTimeout time.Duration // after which a connection that nobody uses is closed
 	DialTimeout time.Duration // for a connection to be made
 	MaxReply    int           // bytes of a reply; a longer one is an error
+
+	// Dir is where the archives of snapshots are kept while they are looked through;
+	// empty: where the system has such files.
+	Dir string
+	// StallTimeout is for each part of an archive to come or go; 0: the default.
+	StallTimeout time.Duration
 }
 
 // Pool keeps connections to servers. It is safe for use by several goroutines.
@@ -53,6 +61,7 @@ func NewPool(cfg Config) *Pool {
 	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, DefaultIdleTimeout)
 	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, DefaultDialTimeout)
 	cfg.MaxReply = cmp.Or(cfg.MaxReply, DefaultMaxReply)
+	cfg.StallTimeout = cmp.Or(cfg.StallTimeout, DefaultStallTimeout)
 	if cfg.Dial == nil {
 		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
