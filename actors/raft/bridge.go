@@ -38,7 +38,7 @@ type node struct {
 	snapshots raft.SnapshotStore
 	machine   *machine
 	stream    *stream
-	transport *raft.NetworkTransport
+	transport *electorate
 	raft      *raft.Raft
 	hadState  bool  // there was a log or a snapshot when it was opened
 	trouble   error // why the log could not be written while it was opened

@@ -196,7 +196,8 @@ func (n *node) openTransport() {
 	if n.cfg.Pool != nil {
 		conf.ServerAddressProvider = poolAddresses{n}
 	}
-	n.transport = raft.NewNetworkTransportWithConfig(conf)
+	n.transport = &electorate{raft.NewNetworkTransportWithConfig(conf), n, make(chan raft.RPC)}
+	n.running.Go(n.transport.pass)
 }
 
 // begin makes this server a peer set of its own when that is wanted and it has no
