@@ -46,6 +46,12 @@ cluster: ## Clusters that leave, die, restart, move and span datacenters
 chaos: ## Cut, slow, stop, kill and mis-set servers; histories must be linearizable
 	go test -run '^TestChaos$$' -count=1 -v -artifacts -timeout 90m ./cmd/consul -args -chaos $(ARGS)
 
+RESOLVERS := unbound bind9 dnsmasq-base haproxy
+
+interop: ## DNS through unbound, bind9, dnsmasq and haproxy (installs Debian's packages)
+	for p in unbound named dnsmasq haproxy; do PATH=$$PATH:/usr/sbin command -v $$p >/dev/null || apt-get install -y -q $(RESOLVERS) || exit 1; done
+	PATH=$$PATH:/usr/sbin go test -run '^TestInterop' -count=1 -v ./cmd/consul -args -interop
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 
@@ -55,4 +61,5 @@ SUITE ?= ../shared/conformance/api-suite.sh
 conformance: build ## The official Go client's own tests (needs openssl and python3)
 	bash $(SUITE) $(BIN) v1.34.5
 
-.PHONY: help run build test check fmt lint bench crash cluster chaos flaky conformance
+# Every target is a command; none is a file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))

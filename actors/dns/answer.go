@@ -95,6 +95,8 @@ func (z *zone) find(q *query, l lookup) *response {
 		return &response{}
 	case kindAddr:
 		return z.addr(q, l)
+	case kindEmpty:
+		return z.noData(q)
 	default:
 		return z.noName(q)
 	}
@@ -102,7 +104,7 @@ func (z *zone) find(q *query, l lookup) *response {
 
 // keepable are the kinds of lookups whose answers rest on the catalog alone.
 var keepable = map[kind]bool{
-	kindInvalid: true, kindNode: true, kindService: true, kindConnect: true, kindVirtual: true, kindAddr: true,
+	kindInvalid: true, kindEmpty: true, kindNode: true, kindService: true, kindConnect: true, kindVirtual: true, kindAddr: true,
 }
 
 // here says whether a lookup is about our own datacenter.

@@ -13,6 +13,9 @@ import (
 // service answers with the instances of a service that are well.
 func (z *zone) service(q *query, l lookup) *response {
 	instances := healthy(z.instances(q, l), q.set.OnlyPassing)
+	if len(instances) == 0 && strings.HasPrefix(l.name, "_") {
+		return z.noData(q) // names of RFC 2782 end in it
+	}
 	if len(instances) == 0 {
 		return z.noName(q)
 	}

@@ -174,6 +174,8 @@ func (s *server) respond(req *dns.Msg, tcp bool) (*dns.Msg, *found) {
 	case r != nil:
 	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
 		return s.forward(req, set, tcp), nil
+	case partOfReverse(low.Question[0].Name):
+		r = s.zone.noData(s.query(low, set))
 	case dns.IsSubDomain("arpa.", low.Question[0].Name):
 		r = s.zone.noName(s.query(low, set))
 	default:

@@ -78,7 +78,7 @@ func TestAnswers(t *testing.T) {
 		{"node_of_another_type", "srv1.node.consul SRV", "NOERROR aa"},
 		{"node_at_a_host_name", "cname.node.consul A", "NOERROR aa | cname.node.consul. 0 IN CNAME db.example.com."},
 		{"no_such_node", "nope.node.consul A", "NXDOMAIN aa" + none},
-		{"no_node_named", "node.consul A", "NXDOMAIN aa" + none},
+		{"no_node_named", "node.consul A", "NOERROR aa" + none}, // Consul says that there is nothing below it, either
 
 		{"service_a", "web.service.consul A", "NOERROR aa | web.service.consul. 0 IN A 127.0.0.1 | web.service.consul. 0 IN A 127.0.0.5"},
 		{"service_in_any_case", "WEB.Service.consul A", "NOERROR aa | WEB.Service.consul. 0 IN A 127.0.0.1 | WEB.Service.consul. 0 IN A 127.0.0.5"},
@@ -90,7 +90,10 @@ func TestAnswers(t *testing.T) {
 		{"service_with_datacenter", "web.service.dc1.consul A", "NOERROR aa | web.service.dc1.consul. 0 IN A 127.0.0.1 | web.service.dc1.consul. 0 IN A 127.0.0.5"},
 		{"service_at_a_host_name", "far.service.consul A", "NOERROR aa | far.service.consul. 0 IN CNAME db.example.com."},
 		{"no_such_service", "nope.service.consul A", "NXDOMAIN aa" + none},
-		{"no_service_named", "service.consul A", "NXDOMAIN aa" + none},
+		{"no_service_named", "service.consul A", "NOERROR aa" + none},
+		{"rfc2782_tag_alone", "_tcp.service.consul A", "NOERROR aa" + none},
+		{"datacenter_alone", "dc1.consul A", "NOERROR aa" + none},
+		{"other_datacenter_alone", "dc9.consul A", "NXDOMAIN aa" + none},
 		{"other_datacenter", "web.service.dc9.consul A", "NXDOMAIN aa" + none},
 		{"other_peer", "web.service.dc1.peer.consul A", "NXDOMAIN aa" + none},
 		{"too_many_labels_behind", "web.service.a.b.c.consul A", "NXDOMAIN aa" + none},
@@ -123,7 +126,7 @@ func TestAnswers(t *testing.T) {
 
 		{"soa", "consul SOA", "NOERROR aa | consul. 0 IN SOA ns.consul. hostmaster.consul. 0 3600 600 86400 0 | ns consul. 0 IN NS srv1.node.dc1.consul. | + srv1.node.dc1.consul. 0 IN A 127.0.0.1"},
 		{"ns", "consul NS", "NOERROR aa | consul. 0 IN NS srv1.node.dc1.consul. | + srv1.node.dc1.consul. 0 IN A 127.0.0.1"},
-		{"apex", "consul A", "NXDOMAIN aa" + none},
+		{"apex", "consul A", "NOERROR aa" + none},
 		{"no_kind", "bad.consul A", "NXDOMAIN aa" + none},
 		{"no_kind_of_many_labels", "a.b.c.d.consul A", "NXDOMAIN aa" + none},
 		{"transfer", "consul AXFR +tcp", "NOTIMP aa"},

@@ -3,6 +3,8 @@ package dns
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -18,6 +20,7 @@ const (
 	kindConnect             // service.connect
 	kindVirtual             // service.virtual
 	kindAddr                // 0a010203.addr
+	kindEmpty               // a name that other names end in, and that has no records
 )
 
 // The labels that say what a name is about. Ingress gateways and prepared queries
@@ -89,15 +92,34 @@ func parse(labels []string, qtype uint16) lookup {
 			return parseKind(kindService, labels[:i+1], labels[i+1:])
 		}
 	}
-	return lookup{}
+	return parseEmpty(labels)
+}
+
+// parseEmpty reads the names that other names end in: the zone itself, _tcp, dc,
+// [dc] and [dc].dc. A resolver that asks for one label after the other stops where a
+// name does not exist, since then nothing below it does (RFC 8020, RFC 9156).
+func parseEmpty(labels []string) lookup {
+	l := lookup{kind: kindEmpty}
+	switch {
+	case len(labels) == 0, len(labels) == 1 && (labels[0] == "dc" || strings.HasPrefix(labels[0], "_")):
+		return l
+	case l.locate(labels) && l.peer == "":
+		return l
+	default:
+		return lookup{}
+	}
 }
 
 // parseKind reads the labels before the one that says what the name is about, and
 // those behind it.
 func parseKind(k kind, parts, suffix []string) lookup {
 	l := lookup{kind: k}
-	if k == kindInvalid || len(parts) == 0 || !l.locate(suffix) {
+	if !l.locate(suffix) || k == kindInvalid && len(parts) > 0 {
 		return lookup{}
+	}
+	if len(parts) == 0 {
+		l.kind = kindEmpty
+		return l
 	}
 	last := len(parts) - 1
 	switch k {
@@ -181,6 +203,27 @@ func parseReverse(name string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	return addr, addr.Zone() == ""
+}
+
+// partOfReverse says whether the names of addresses end in a name, which is then no
+// address itself.
+func partOfReverse(name string) bool {
+	labels := dns.SplitDomainName(strings.ToLower(name))
+	n := len(labels)
+	if n < 2 || labels[n-1] != "arpa" {
+		return n == 1 && labels[0] == "arpa"
+	}
+	base, bits, most := 0, 0, 0
+	switch labels[n-2] {
+	case "in-addr":
+		base, bits, most = 10, 8, 4
+	case "ip6":
+		base, bits, most = 16, 4, 32
+	}
+	return n-2 < most && !slices.ContainsFunc(labels[:n-2], func(label string) bool {
+		_, err := strconv.ParseUint(label, base, bits)
+		return err != nil
+	})
 }
 
 // unescape turns a name from the form in which miekg/dns has it, where odd bytes

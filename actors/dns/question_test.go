@@ -43,9 +43,17 @@ func TestParse(t *testing.T) {
 		{"addr_six", "00000000000000000000000000000001.addr.consul. A", lookup{kind: kindAddr, addr: mustAddr("::1")}},
 		{"addr_too_long", "7f00000100.addr.consul. A", lookup{}},
 		{"addr_not_hex", "7f00000g.addr.consul. A", lookup{}},
-		{"bare_kind", "service.consul. A", lookup{}},
-		{"bare_addr", "addr.consul. A", lookup{}},
-		{"apex", "consul. A", lookup{}},
+		{"bare_kind", "service.consul. A", lookup{kind: kindEmpty}},
+		{"bare_addr", "addr.consul. A", lookup{kind: kindEmpty}},
+		{"bare_ingress", "ingress.consul. A", lookup{kind: kindEmpty}},
+		{"bare_kind_in_a_datacenter", "service.dc1.dc.consul. A", lookup{kind: kindEmpty, datacenter: "dc1"}},
+		{"bare_kind_of_a_peer", "service.p.peer.consul. A", lookup{kind: kindEmpty, peer: "p"}},
+		{"bare_datacenter", "dc1.consul. A", lookup{kind: kindEmpty, datacenter: "dc1"}},
+		{"bare_datacenter_label", "dc1.dc.consul. A", lookup{kind: kindEmpty, datacenter: "dc1"}},
+		{"bare_dc", "dc.consul. A", lookup{kind: kindEmpty}},
+		{"bare_tcp", "_tcp.consul. A", lookup{kind: kindEmpty}},
+		{"no_kind", "a.b.consul. A", lookup{}},
+		{"apex", "consul. A", lookup{kind: kindEmpty}},
 		{"other_domain", "n.node.alt.example. A", lookup{kind: kindNode, name: "n"}},
 		{"escapes", `a\.b\032\"\\.node.consul. A`, lookup{kind: kindNode, name: `a.b "\`}},
 		{"nul", `a\000b.node.consul. A`, lookup{}},
@@ -124,5 +132,18 @@ func TestAttribute(t *testing.T) {
 				t.Errorf("attribute(%q, %q) = %q, want %q", tc.key, tc.value, got, tc.want)
 			}
 		})
+	}
+}
+
+func TestPartOfReverse(t *testing.T) {
+	for name, want := range map[string]bool{
+		"arpa.": true, "in-addr.arpa.": true, "ip6.arpa.": true, "10.in-addr.arpa.": true, "0.0.10.in-addr.arpa.": true,
+		"1.0.0.10.in-addr.arpa.": false, "256.in-addr.arpa.": false, "x.in-addr.arpa.": false, "": false, "consul.": false, "other.arpa.": false,
+		"f.ip6.arpa.": true, "0.F.ip6.arpa.": true, "10.ip6.arpa.": false, "g.ip6.arpa.": false,
+		strings.Repeat("0.", 31) + "ip6.arpa.": true, strings.Repeat("0.", 32) + "ip6.arpa.": false,
+	} {
+		if got := partOfReverse(name); got != want {
+			t.Errorf("%s: %t, want %t", name, got, want)
+		}
 	}
 }
