@@ -35,7 +35,7 @@ import (
 )
 
 var (
-	sequences    = flag.Int("sequences", 20, "how many sequences of stops and starts TestSequences plays")
+	sequences    = flag.Int("sequences", 10, "how many sequences of stops and starts TestSequences plays")
 	sequenceSeed = flag.Int64("sequence-seed", -1, "play this one alone; -1: all")
 )
 
@@ -87,24 +87,29 @@ type play struct {
 	log    []string
 }
 
-// seat is a server, in the life that it has now.
+// seat is a server, and what is left of it while it does not run.
 type seat struct {
 	play *play
 	n    int
 	id   string
 	addr string
 	dir  string
+	now  atomic.Pointer[life] // nil: it does not run
+}
 
-	up     atomic.Bool
+// life is a server from a start to its end.
+type life struct {
+	*seat
 	lan    *messages.Published[messages.PoolView]
 	raft   *messages.Published[messages.RaftStatus]
 	words  *ledger
 	parent *actor.PID
 	node   ask.Address
+	known  chan struct{} // closed when node is set
 	pilot  ask.Address
 
 	mu    sync.Mutex
-	conns []net.Conn // of this life
+	conns []net.Conn
 }
 
 func newPlay(t *testing.T) *play {
@@ -140,12 +145,20 @@ func (p *play) fail(format string, args ...any) {
 	for _, line := range log {
 		p.t.Log(line)
 	}
-	for _, h := range p.hosts {
-		if h.up.Load() {
-			p.t.Logf("%s: %+v of %v", h.id, *h.raft.Load(), h.raft.Load().Peers())
-		}
+	for _, l := range p.lives() {
+		p.t.Logf("%s: %+v of %v", l.id, *l.raft.Load(), l.raft.Load().Peers())
 	}
 	p.t.Fatalf(format, args...)
+}
+
+// lives returns who runs.
+func (p *play) lives() (all []*life) {
+	for _, h := range p.hosts {
+		if l := h.now.Load(); l != nil {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // do carries out a step.
@@ -187,7 +200,7 @@ func (p *play) observe() {
 // finish starts who is not up, and looks whether all is well.
 func (p *play) finish() {
 	for i, h := range p.hosts {
-		if !h.up.Load() {
+		if h.now.Load() == nil {
 			h.start()
 			p.model.Do(sequence.Step{Server: i, Act: sequence.Start})
 		}
@@ -200,10 +213,10 @@ func (p *play) finish() {
 	if len(acked) == 0 {
 		p.fail("nothing was acknowledged, so this shows nothing")
 	}
-	for _, h := range p.hosts {
-		if !p.within(leaderBudget, func() bool { return len(h.words.lost(acked)) == 0 }) {
-			lost := h.words.lost(acked)
-			p.fail("%s has lost %d of %d acknowledged words: %q", h.id, len(lost), len(acked), lost[:min(5, len(lost))])
+	for _, l := range p.lives() {
+		if !p.within(leaderBudget, func() bool { return len(l.words.lost(acked)) == 0 }) {
+			lost := l.words.lost(acked)
+			p.fail("%s has lost %d of %d acknowledged words: %q", l.id, len(lost), len(acked), lost[:min(5, len(lost))])
 		}
 	}
 	p.t.Logf("%d words acknowledged, none lost; a leader was due %d times and there after %v at most", len(acked), p.awaited, p.longest)
@@ -238,10 +251,10 @@ func (p *play) awaitVoters(want sequence.Set) {
 }
 
 // leader returns who leads and takes writes, or nil.
-func (p *play) leader() *seat {
-	for _, h := range p.hosts {
-		if s := h.raft; h.up.Load() && s.Load().Leads() && s.Load().Ready {
-			return h
+func (p *play) leader() *life {
+	for _, l := range p.lives() {
+		if s := l.raft.Load(); s.Leads() && s.Ready {
+			return l
 		}
 	}
 	return nil
@@ -266,7 +279,7 @@ func (p *play) write(ctx context.Context) {
 func (p *play) sees(n int, status messages.MemberStatus) {
 	p.mu.Lock()
 	p.status[n] = status
-	if !slices.ContainsFunc(p.hosts[:], func(h *seat) bool { return h.up.Load() && h.n != n }) {
+	if !slices.ContainsFunc(p.lives(), func(l *life) bool { return l.n != n }) {
 		for i := range p.status { // nobody is there who remembers
 			if i != n {
 				p.status[i] = messages.MemberNone
@@ -283,12 +296,10 @@ func (p *play) sees(n int, status messages.MemberStatus) {
 	change := map[messages.MemberStatus]messages.MembershipChange{
 		messages.MemberAlive: messages.Joined, messages.MemberLeft: messages.Left, messages.MemberFailed: messages.Failed,
 	}[status]
-	for _, h := range p.hosts {
-		if h.up.Load() {
-			h.lan.Publish(view)
-			for _, to := range []ask.Address{h.node, h.pilot} {
-				to.Tell(&messages.MembersChanged{Pool: messages.LAN, Change: change, Members: []messages.Member{p.hosts[n].member(status)}})
-			}
+	for _, l := range p.lives() {
+		l.lan.Publish(view)
+		for _, to := range []ask.Address{l.node, l.pilot} {
+			to.Tell(&messages.MembersChanged{Pool: messages.LAN, Change: change, Members: []messages.Member{p.hosts[n].member(status)}})
 		}
 	}
 }
@@ -304,64 +315,65 @@ func (h *seat) member(status messages.MemberStatus) messages.Member {
 // start begins a life with what is on the disk.
 func (h *seat) start() {
 	p := h.play
-	h.lan, h.raft, h.words = &messages.Published[messages.PoolView]{}, &messages.Published[messages.RaftStatus]{}, &ledger{}
-	h.lan.Publish(&messages.PoolView{Pool: messages.LAN, Members: []messages.Member{h.member(messages.MemberAlive)}})
+	l := &life{
+		seat: h, words: &ledger{}, known: make(chan struct{}),
+		lan: &messages.Published[messages.PoolView]{}, raft: &messages.Published[messages.RaftStatus]{},
+	}
+	l.lan.Publish(&messages.PoolView{Pool: messages.LAN, Members: []messages.Member{h.member(messages.MemberAlive)}})
 	ready, failed := make(chan struct{}, 2), make(chan error, 1)
-	children := make(chan ask.Address, 2)
-	h.parent = p.sys.Root.SpawnPrefix(actor.PropsFromFunc(func(ctx actor.Context) {
+	l.parent = p.sys.Root.SpawnPrefix(actor.PropsFromFunc(func(ctx actor.Context) {
 		switch msg := ctx.Message().(type) {
 		case *actor.Started:
-			// In the order in which the tree starts them, each at its own address.
-			leader := ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) { h.leads(ctx.Message()) }))
-			node := ask.At(p.sys, ctx.SpawnPrefix(actor.PropsFromProducer(raft.New(h.raftConfig(ask.At(p.sys, leader)))), "raft"))
-			children <- node
+			leader := ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) { l.leads(ctx.Message()) }))
+			l.node = ask.At(p.sys, ctx.SpawnPrefix(actor.PropsFromProducer(raft.New(l.raftConfig(ask.At(p.sys, leader)))), "raft"))
+			close(l.known)
 		case *messages.Ready:
 			ready <- struct{}{}
 		case *messages.StartFailed:
 			failed <- msg.Err
 		case *spawnPilot:
-			children <- ask.At(p.sys, ctx.SpawnPrefix(actor.PropsFromProducer(autopilot.New(h.pilotConfig())), "autopilot"))
+			msg.done <- ask.At(p.sys, ctx.SpawnPrefix(actor.PropsFromProducer(autopilot.New(l.pilotConfig())), "autopilot"))
 		}
 	}), "seat")
-	h.node = <-children
 	select {
 	case <-ready:
 	case err := <-failed:
 		p.fail("%s does not start: %v", h.id, err)
 	}
-	p.sys.Root.Send(h.parent, &spawnPilot{})
-	h.pilot = <-children
+	pilot := &spawnPilot{make(chan ask.Address, 1)}
+	p.sys.Root.Send(l.parent, pilot)
+	l.pilot = <-pilot.done
 	<-ready
-	h.up.Store(true)
+	h.now.Store(l)
 	p.sees(h.n, messages.MemberAlive)
 }
 
-type spawnPilot struct{}
+type spawnPilot struct{ done chan ask.Address }
 
 // leads plays the leader actor: it applies what was committed before its term.
-func (h *seat) leads(msg any) {
+func (l *life) leads(msg any) {
 	if change, ok := msg.(*messages.LeadershipChanged); ok && change.Leading {
-		node := h.node
 		go func() {
+			<-l.known
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			if _, err := ask.Do(ctx, node, &messages.Barrier{}); err == nil {
-				node.Tell(&messages.LeaderReady{Term: change.Term})
+			if _, err := ask.Do(ctx, l.node, &messages.Barrier{}); err == nil {
+				l.node.Tell(&messages.LeaderReady{Term: change.Term})
 			}
 		}()
 	}
 }
 
-func (h *seat) raftConfig(leader ask.Address) raft.Config {
+func (l *life) raftConfig(leader ask.Address) raft.Config {
 	return raft.Config{
 		Logger: zap.NewNop(), Library: hclog.NewNullLogger(),
-		FSM: h.words, NodeID: h.id, Advertise: h.addr, DataDir: h.dir, Datacenter: "dc1",
-		BootstrapExpect: len(h.play.hosts),
+		FSM: l.words, NodeID: l.id, Advertise: l.addr, DataDir: l.dir, Datacenter: "dc1",
+		BootstrapExpect: len(l.play.hosts),
 		SegmentSize:     64 << 10, SnapshotThreshold: 100, SnapshotInterval: 5 * time.Second, TrailingLogs: 50,
-		Status: h.raft, Pool: h.lan, Leader: leader,
-		Dial: h.dial,
+		Status: l.raft, Pool: l.lan, Leader: leader,
+		Dial: l.dial,
 		AskPeers: func(_ context.Context, address string) (all []string, err error) {
-			other, err := h.play.at(address)
+			other, err := l.play.at(address)
 			if err != nil {
 				return nil, err
 			}
@@ -371,23 +383,23 @@ func (h *seat) raftConfig(leader ask.Address) raft.Config {
 			return all, nil
 		},
 		RemoveSelf: func(ctx context.Context) error {
-			leader, err := h.play.at(h.raft.Load().LeaderAddr)
+			leader, err := l.play.at(l.raft.Load().LeaderAddr)
 			if err != nil {
 				return err
 			}
-			_, err = ask.Do(ctx, leader.node, &messages.RemovePeer{ID: h.id})
+			_, err = ask.Do(ctx, leader.node, &messages.RemovePeer{ID: l.id})
 			return err
 		},
 	}
 }
 
-func (h *seat) pilotConfig() autopilot.Config {
+func (l *life) pilotConfig() autopilot.Config {
 	return autopilot.Config{
-		Logger: zap.NewNop(), NodeID: h.id, Datacenter: "dc1", Expect: len(h.play.hosts),
-		Raft: h.node, Status: h.raft, LAN: h.lan, State: &messages.Published[wire.AutopilotState]{},
+		Logger: zap.NewNop(), NodeID: l.id, Datacenter: "dc1", Expect: len(l.play.hosts),
+		Raft: l.node, Status: l.raft, LAN: l.lan, State: &messages.Published[wire.AutopilotState]{},
 		Settings: func() *wire.AutopilotConfig { return nil },
 		Stats: func(_ context.Context, s messages.Server) (term, index uint64, contact time.Duration, err error) {
-			other, err := h.play.at(s.Addr.String())
+			other, err := l.play.at(s.Addr.String())
 			if err != nil {
 				return 0, 0, 0, err
 			}
@@ -401,26 +413,26 @@ func (h *seat) pilotConfig() autopilot.Config {
 }
 
 // at returns who runs at an address.
-func (p *play) at(address string) (*seat, error) {
-	for _, h := range p.hosts {
-		if h.addr == address && h.up.Load() {
-			return h, nil
+func (p *play) at(address string) (*life, error) {
+	for _, l := range p.lives() {
+		if l.addr == address {
+			return l, nil
 		}
 	}
 	return nil, fmt.Errorf("nobody is at %q", address)
 }
 
 // dial connects to another server's raft.
-func (h *seat) dial(_ context.Context, address string) (net.Conn, error) {
-	other, err := h.play.at(address)
+func (l *life) dial(_ context.Context, address string) (net.Conn, error) {
+	other, err := l.play.at(address)
 	if err != nil {
 		return nil, err
 	}
 	near, far := net.Pipe()
-	for _, s := range []*seat{h, other} {
-		s.mu.Lock()
-		s.conns = append(s.conns, near, far)
-		s.mu.Unlock()
+	for _, side := range []*life{l, other} {
+		side.mu.Lock()
+		side.conns = append(side.conns, near, far)
+		side.mu.Unlock()
 	}
 	other.node.Tell(&messages.RaftConnAccepted{Conn: far})
 	return near, nil
@@ -428,59 +440,59 @@ func (h *seat) dial(_ context.Context, address string) (net.Conn, error) {
 
 // kill ends a life at once: what is on the disk at this moment is all that is left.
 func (h *seat) kill() {
-	if !h.up.Swap(false) {
+	l := h.now.Swap(nil)
+	if l == nil {
 		return
 	}
-	h.cut()
+	l.cut()
 	synctest.Wait()
 	dir := h.play.t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(h.dir)); err != nil {
 		h.play.t.Error(err)
 	}
-	old := h.dir
-	h.end(messages.MemberFailed)
+	l.end(messages.MemberFailed)
+	_ = os.RemoveAll(filepath.Join(h.dir, "raft"))
 	h.dir = dir
-	_ = os.RemoveAll(filepath.Join(old, "raft"))
 }
 
 // cut closes all connections.
-func (h *seat) cut() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, c := range h.conns {
+func (l *life) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
 		_ = c.Close()
 	}
-	h.conns = nil
+	l.conns = nil
 }
 
-// stop ends a life in order, without a goodbye unless status is left.
+// stop ends a life in order; the pool has the server as status then.
 func (h *seat) stop(status messages.MemberStatus) {
-	if h.up.Swap(false) {
-		h.end(status)
-		h.cut()
+	if l := h.now.Swap(nil); l != nil {
+		l.end(status)
+		l.cut()
 	}
 }
 
 // missedAfter is how long the pool takes to miss a server.
 const missedAfter = 3 * time.Second
 
-func (h *seat) end(status messages.MemberStatus) {
-	_ = h.play.sys.Root.StopFuture(h.parent).Wait()
+func (l *life) end(status messages.MemberStatus) {
+	p := l.play
+	_ = p.sys.Root.StopFuture(l.parent).Wait()
 	if status == messages.MemberLeft {
-		h.play.sees(h.n, status)
+		p.sees(l.n, status)
 		return
 	}
-	life := h.raft
 	time.AfterFunc(missedAfter, func() {
-		if h.raft == life && !h.up.Load() {
-			h.play.sees(h.n, status)
+		if l.now.Load() == nil {
+			p.sees(l.n, status)
 		}
 	})
 }
 
 // leave takes the steps of the leave plan that concern the peer set.
 func (h *seat) leave() {
-	p := h.play
+	p, l := h.play, h.now.Load()
 	done := make(chan *messages.StepDone, 1)
 	asker := p.sys.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		if msg, ok := ctx.Message().(*messages.StepDone); ok {
@@ -491,7 +503,7 @@ func (h *seat) leave() {
 		if s.Owner != raft.Name {
 			continue
 		}
-		p.sys.Root.RequestWithCustomSender(h.node.PID(), s.Make(messages.StepID(i), s.Budget, false), asker)
+		p.sys.Root.RequestWithCustomSender(l.node.PID(), s.Make(messages.StepID(i), s.Budget, false), asker)
 		select {
 		case msg := <-done:
 			p.note("%s: %s: %s %v", h.id, s.Name, msg.Note, msg.Err)
@@ -503,9 +515,9 @@ func (h *seat) leave() {
 	h.stop(messages.MemberLeft)
 }
 
-func (h *seat) voters() (all sequence.Set) {
-	for _, s := range h.raft.Load().Peers() {
-		for i, other := range h.play.hosts {
+func (l *life) voters() (all sequence.Set) {
+	for _, s := range l.raft.Load().Peers() {
+		for i, other := range l.play.hosts {
 			if s.Voter && s.ID == other.id {
 				all |= sequence.Of(i)
 			}
@@ -514,10 +526,10 @@ func (h *seat) voters() (all sequence.Set) {
 	return all
 }
 
-func (h *seat) put(ctx context.Context, word string) error {
+func (l *life) put(ctx context.Context, word string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, err := ask.Do(ctx, h.node, &messages.ApplyEntry{Entry: []byte(word)})
+	_, err := ask.Do(ctx, l.node, &messages.ApplyEntry{Entry: []byte(word)})
 	return err
 }
 
