@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/logs"
@@ -143,7 +145,8 @@ type HTTP struct {
 	Addrs             []string
 	ResponseHeaders   map[string]string
 	MaxConnsPerClient int
-	KVMaxValueSize    int64
+	KVMaxValueSize    int64 // bytes; 0: the listener's own limit
+	TxnMaxReqLen      int64 // likewise
 	EnableDebug       bool
 	DebugConfig       map[string]any // for /v1/agent/self, without secrets
 	Metrics           Metrics
@@ -152,6 +155,7 @@ type HTTP struct {
 // Metrics is where the agent's figures are kept; see actors/http.
 type Metrics interface {
 	DisplayMetrics(http.ResponseWriter, *http.Request) (any, error)
+	Stream(context.Context, metrics.Encoder)
 	Prometheus() http.Handler
 }
 

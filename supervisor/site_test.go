@@ -201,6 +201,7 @@ type noMetrics struct{}
 func (noMetrics) DisplayMetrics(http.ResponseWriter, *http.Request) (any, error) {
 	return metrics.MetricsSummary{}, nil
 }
+func (noMetrics) Stream(context.Context, metrics.Encoder) {}
 
 func (noMetrics) Prometheus() http.Handler { return nil }
 

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"cmp"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
@@ -52,9 +54,8 @@ func (p *plot) http() actor.Producer {
 	cfg := p.cfg
 	limits := http.DefaultLimits()
 	limits.MaxConnsPerClient = cfg.HTTP.MaxConnsPerClient
-	if cfg.HTTP.KVMaxValueSize > 0 {
-		limits.KVMaxValueSize = cfg.HTTP.KVMaxValueSize
-	}
+	limits.KVMaxValueSize = cmp.Or(cfg.HTTP.KVMaxValueSize, limits.KVMaxValueSize)
+	limits.TxnMaxReqLen = cmp.Or(cfg.HTTP.TxnMaxReqLen, limits.TxnMaxReqLen)
 	return http.New(http.Config{
 		Logger:     cfg.Logger,
 		Addrs:      cfg.HTTP.Addrs,

@@ -239,6 +239,30 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestMetricsStream wants the intervals as they come, until the agent leaves.
+func TestMetricsStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newStage(t).api(t)
+		p := watch(t.Context(), a, "/v1/agent/metrics/stream")
+		for _, want := range []string{`{"Interval":0}`, `{"Interval":1}`} {
+			if got := p.next(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+		synctest.Wait()
+		if p.header.Get("Content-Type") != typeJSON || p.flushs.Load() != 3 {
+			t.Errorf("%d flushes, %v", p.flushs.Load(), p.header)
+		}
+		if n, _ := a.flight.settled(); n != 0 {
+			t.Error("a drain would wait for the stream")
+		}
+		a.wake()
+		if got := p.next(); got != "end" {
+			t.Errorf("after the drain began: %q", got)
+		}
+	})
+}
+
 // TestLeave wants the answer when the plan has been carried out, and the leave
 // coordinator to hear that it is out.
 func TestLeave(t *testing.T) {

@@ -2,12 +2,14 @@ package http
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -71,10 +73,13 @@ type Config struct {
 }
 
 // Metrics is where the figures of the agent are kept. The in-memory sink of
-// go-metrics has the first method.
+// go-metrics has the first two methods.
 type Metrics interface {
 	// DisplayMetrics returns the newest whole interval, to be shown as JSON.
 	DisplayMetrics(http.ResponseWriter, *http.Request) (any, error)
+	// Stream gives each interval to the encoder when it is over, until the context
+	// ends or the encoder fails.
+	Stream(context.Context, metrics.Encoder)
 	// Prometheus returns what serves the Prometheus format, or nil when its
 	// retention time is not positive.
 	Prometheus() http.Handler

@@ -1,8 +1,11 @@
 package http
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // agentMetrics answers with the figures of the agent, as JSON or, when that is
@@ -25,6 +28,41 @@ func agentMetrics(r *request) (*answer, error) {
 		}, nil
 	}
 	return &answer{stream: func(w http.ResponseWriter) { exporter.ServeHTTP(w, r.Request) }}, nil
+}
+
+// agentMetricsStream sends the figures of each interval when it is over, as lines of
+// JSON, until the client goes or the agent leaves.
+func agentMetricsStream(r *request) (*answer, error) {
+	return &answer{
+		header: http.Header{"Content-Type": {typeJSON}},
+		stream: func(w http.ResponseWriter) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(r.api.leaving, cancel)()
+			s := &metricsStream{out: w, control: http.NewResponseController(w), patience: r.api.cfg.Limits.BodyTimeout}
+			defer func() { _ = s.control.SetWriteDeadline(time.Time{}) }() // it fails when the client is gone
+			w.WriteHeader(http.StatusOK)
+			if s.control.Flush() == nil { // the client sees that it is heard before there is a line
+				r.api.cfg.Metrics.Stream(ctx, s)
+			}
+		},
+	}, nil
+}
+
+// metricsStream writes values as they come. It is an encoder of go-metrics.
+type metricsStream struct {
+	out      http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration // that a client has to take one of them
+}
+
+// Encode implements metrics.Encoder.
+func (s *metricsStream) Encode(v any) error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience)) // the write fails when this does
+	if err := json.NewEncoder(s.out).Encode(v); err != nil {
+		return err
+	}
+	return s.control.Flush()
 }
 
 // wantsPrometheus reads ?format and what Prometheus says that it accepts.

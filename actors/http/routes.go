@@ -152,6 +152,7 @@ func routes(cfg Config) []route {
 		at("/v1/agent/reload", put(agentReload)),
 		at("/v1/agent/monitor", lasting(get(agentMonitor))),
 		at("/v1/agent/metrics", get(agentMetrics)),
+		at("/v1/agent/metrics/stream", lasting(get(agentMetricsStream))),
 
 		at("/v1/agent/services", get(agentServices)),
 		at("/v1/agent/service/", get(agentService)),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-metrics"
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/serf/coordinate"
 	"go.uber.org/goleak"
@@ -122,6 +123,16 @@ type figures struct{ prometheus http.Handler }
 
 func (figures) DisplayMetrics(http.ResponseWriter, *http.Request) (any, error) {
 	return map[string][]string{"Gauges": {}}, nil
+}
+
+// Stream implements Metrics with two intervals, and then waits for the end.
+func (figures) Stream(ctx context.Context, to metrics.Encoder) {
+	for i := range 2 {
+		if to.Encode(map[string]int{"Interval": i}) != nil {
+			return
+		}
+	}
+	<-ctx.Done()
 }
 
 func (f figures) Prometheus() http.Handler { return f.prometheus }

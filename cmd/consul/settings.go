@@ -85,6 +85,7 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			ResponseHeaders:   rt.HTTP.ResponseHeaders,
 			MaxConnsPerClient: rt.Limits.HTTPMaxConnsPerClient,
 			KVMaxValueSize:    int64(rt.Limits.KVMaxValueSize),
+			TxnMaxReqLen:      int64(rt.Limits.TxnMaxReqLen),
 			EnableDebug:       rt.EnableDebug,
 			DebugConfig:       debugConfig(rt),
 			Metrics:           newMetrics(rt),

@@ -210,6 +210,7 @@ type Limits struct {
 	HTTPMaxConnsPerClient int `config:"http_max_conns_per_client"` // 0 is without limit
 	RPCMaxConnsPerClient  int `config:"rpc_max_conns_per_client"`  // 0 is without limit
 	KVMaxValueSize        int `config:"kv_max_value_size"`         // bytes
+	TxnMaxReqLen          int `config:"txn_max_req_len"`           // bytes; a transaction may be as long as a value at least
 }
 
 // HTTP is how the HTTP listener answers.

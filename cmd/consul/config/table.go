@@ -164,7 +164,7 @@ var table = []Key{
 	{"limits.http_max_conns_per_client", Count, "200", Acted | Reloads, "HTTP connections from one address; 0 for no limit"},
 	{"limits.https_handshake_timeout", Duration, "5s", 0, "time for a TLS handshake of HTTPS"},
 	{"limits.kv_max_value_size", Count, "524288", Acted, "bytes of a value in the KV store"},
-	{"limits.txn_max_req_len", Count, "524288", 0, "bytes of a transaction"},
+	{"limits.txn_max_req_len", Count, "524288", Acted, "bytes of a transaction; kv_max_value_size if that is more"},
 	{"limits.rpc_max_conns_per_client", Count, "100", Acted, "server RPC connections from one address; 0 for no limit"},
 	{"limits.rpc_handshake_timeout", Duration, "5s", 0, "time for a TLS handshake of server RPC"},
 	{"limits.rpc_client_timeout", Duration, "60s", 0, "time for an answer to a server RPC that does not block"},
