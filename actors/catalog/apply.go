@@ -33,6 +33,7 @@ var appliers = map[wire.MessageType]applier{
 	wire.TxnRequestType:            applying((*entry).txn),         // wire.TxnResponse
 	wire.AutopilotRequestType:      applying((*entry).autopilot),   // bool: was it done
 	wire.ConnectCARequestType:      applying((*entry).connectCA),   // bool: was it done; uint64: a serial number
+	wire.ConfigEntryRequestType:    applying((*entry).configEntry), // bool: was it done
 }
 
 // applying returns the applier that decodes the body and calls do, whose value or
@@ -167,4 +168,13 @@ func (e *entry) connectCA(req *wire.CARequest) (result any, err error) {
 		return err
 	})
 	return result, err
+}
+
+func (e *entry) configEntry(req *wire.ConfigEntryRequest) (any, error) {
+	done := false
+	err := e.update(func(tx *state.Tx) (err error) {
+		done, err = tx.ConfigEntryApply(req)
+		return err
+	})
+	return done, err
 }

@@ -109,9 +109,13 @@ func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 			return nil, nil, err
 		}
 		known, err := restorer.Record(wire.MessageType(t), decode)
-		if !known {
+		switch {
+		case !known:
 			told.Skipped[wire.MessageType(t)]++
 			err = decode(new(any))
+		case errors.Is(err, state.ErrSkipped):
+			told.Skipped[wire.MessageType(t)]++
+			err = nil
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("record %d (%s): %w", told.Records, wire.MessageType(t), err)

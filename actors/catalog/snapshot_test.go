@@ -104,6 +104,36 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfConfigEntries keeps the entries, and leaves out those of a kind that
+// only another version of Consul knows.
+func TestSnapshotOfConfigEntries(t *testing.T) {
+	a := filled(t)
+	entry, err := wire.DecodeConfigEntry([]byte(`{"Kind":"service-resolver","Name":"web","ConnectTimeout":"5s"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.apply(wire.ConfigEntryRequestType, &wire.ConfigEntryRequest{Op: wire.ConfigEntryUpsert, Entry: entry})
+	first := persist(t, a.FSM)
+	b := NewFSM()
+	if err := restoreBytes(b, first); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "restored", dump(t, b.View()), dump(t, a.View()))
+	if again := persist(t, b); !bytes.Equal(again, first) {
+		t.Error("a snapshot of the restored state differs from the one it was restored from")
+	}
+	odd := bytes.ReplaceAll(first, []byte("service-resolver"), []byte("service-unheard!"))
+	if err := restoreBytes(b, odd); err != nil {
+		t.Fatal(err)
+	}
+	if _, e := b.View().ConfigEntry(nil, "service-resolver", "web"); e != nil {
+		t.Errorf("what is of an unknown kind: %+v", e)
+	}
+	if _, web := b.View().CheckServiceNodes(nil, "web"); len(web) != 1 {
+		t.Errorf("web = %+v", web)
+	}
+}
+
 func TestSnapshotIsOfItsMoment(t *testing.T) {
 	a := filled(t)
 	want := persist(t, a.FSM)

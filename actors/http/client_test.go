@@ -114,6 +114,39 @@ func TestOfficialKeysClient(t *testing.T) {
 	}
 }
 
+func TestOfficialConfigClient(t *testing.T) {
+	entries := official(t, newStage(t)).ConfigEntries()
+	web := &consul.ServiceConfigEntry{Kind: consul.ServiceDefaults, Name: "web", Protocol: "http"}
+	if done, _, err := entries.Set(web, nil); !done || err != nil {
+		t.Fatalf("set: %t, %v", done, err)
+	}
+	got, _, err := entries.Get(consul.ServiceDefaults, "web", nil)
+	if err != nil || got.(*consul.ServiceConfigEntry).Protocol != "http" {
+		t.Fatalf("get: %+v, %v", got, err)
+	}
+	if done, _, err := entries.CAS(web, 0, nil); done || err != nil {
+		t.Errorf("cas of what was not there: %t, %v", done, err)
+	}
+	if list, _, err := entries.List(consul.ServiceDefaults, nil); err != nil || len(list) != 1 {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	if list, _, err := entries.List(consul.ServiceRouter, nil); err != nil || len(list) != 0 {
+		t.Errorf("list of none: %v, %v", list, err)
+	}
+	if done, _, err := entries.DeleteCAS(consul.ServiceDefaults, "web", got.GetModifyIndex(), nil); !done || err != nil {
+		t.Errorf("delete-cas: %t, %v", done, err)
+	}
+	if _, err := entries.Delete(consul.ServiceDefaults, "web", nil); err != nil {
+		t.Errorf("delete of what is gone: %v", err)
+	}
+	if _, _, err := entries.Get(consul.ServiceDefaults, "web", nil); !isStatus(err, http.StatusNotFound) {
+		t.Errorf("get of what is gone: %v", err)
+	}
+	if _, _, err := entries.List("odd", nil); !isStatus(err, http.StatusInternalServerError) || !strings.Contains(err.Error(), "invalid config entry kind: odd") {
+		t.Errorf("an odd kind: %v", err)
+	}
+}
+
 func TestOfficialAgentClient(t *testing.T) {
 	s := newStage(t)
 	entries := make(chan messages.LogUpdate)

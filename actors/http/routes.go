@@ -201,6 +201,9 @@ func routes(cfg Config) []route {
 
 		at("/v1/acl/", get(aclDisabled), put(aclDisabled), post(aclDisabled), del(aclDisabled)),
 
+		at("/v1/config", put(configApply)),
+		at("/v1/config/", get(configRead), del(configDelete)),
+
 		at("/v1/session/create", put(sessionCreate)),
 		at("/v1/session/destroy/", put(sessionDestroy)),
 		at("/v1/session/renew/", put(sessionRenew)),

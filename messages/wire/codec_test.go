@@ -3,11 +3,13 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/serf/coordinate"
 )
 
@@ -36,6 +38,11 @@ func entries() map[MessageType]any {
 		CoordinateBatchUpdateType: &Coordinates{{Node: "n1", Coord: coordinate.NewCoordinate(coordinate.DefaultConfig())}},
 		TxnRequestType: &TxnRequest{Ops: TxnOps{
 			{KV: &TxnKVOp{Verb: KVCAS, DirEnt: DirEntry{Key: "k"}}}, {Node: &TxnNodeOp{Verb: CatalogSet, Node: Node{Node: "n"}}},
+		}},
+		ConfigEntryRequestType: &ConfigEntryRequest{Op: ConfigEntryUpsertCAS, Datacenter: "dc1", Entry: &api.ServiceResolverConfigEntry{
+			Kind: api.ServiceResolver, Name: "web", ConnectTimeout: 5 * time.Second, Meta: map[string]string{"a": "b"}, ModifyIndex: 7,
+			Subsets:  map[string]api.ServiceResolverSubset{"v2": {Filter: "Service.Meta.version == v2"}},
+			Failover: map[string]api.ServiceResolverFailover{"*": {Datacenters: []string{"dc2"}}},
 		}},
 		AutopilotRequestType: &AutopilotSetConfigRequest{CAS: true, Config: AutopilotConfig{LastContactThreshold: time.Second, MaxTrailingLogs: 250}},
 	}
@@ -184,5 +191,65 @@ func TestMessageTypeString(t *testing.T) {
 		if got := typ.String(); got != want {
 			t.Errorf("MessageType(%d) = %q, want %q", uint8(typ), got, want)
 		}
+	}
+}
+
+// TestConfigEntryReplies has the replies whose entries say themselves what they are.
+func TestConfigEntryReplies(t *testing.T) {
+	meta := QueryMeta{Index: 9, KnownLeader: true}
+	web, db := &api.ServiceConfigEntry{Kind: api.ServiceDefaults, Name: "web", Protocol: "http"}, &api.ServiceConfigEntry{Kind: api.ServiceDefaults, Name: "db"}
+	for name, want := range map[string]any{
+		"one":     &ConfigEntryResponse{Entry: web, QueryMeta: meta},
+		"no_one":  &ConfigEntryResponse{QueryMeta: meta},
+		"several": &IndexedConfigEntries{Kind: api.ServiceDefaults, Entries: []ConfigEntry{web, db}, QueryMeta: meta},
+		"none":    &IndexedConfigEntries{Kind: api.ServiceDefaults, QueryMeta: meta},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text bytes.Buffer
+			if err := NewEncoder(&text).Encode(want); err != nil {
+				t.Fatal(err)
+			}
+			got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+			if err := NewDecoder(&text).Decode(got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("decoded %+v, want %+v", got, want)
+			}
+		})
+	}
+	many, err := encodeAll(1<<40, "mesh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"nothing": nil, "too_many": many, "odd_kind": append([]byte{0xa3}, "odd"...)} {
+		for _, into := range []interface{ UnmarshalBinary([]byte) error }{&ConfigEntryRequest{}, &ConfigEntryResponse{}, &IndexedConfigEntries{}} {
+			if err := into.UnmarshalBinary(data); err == nil {
+				t.Errorf("%s: %T read it", name, into)
+			}
+		}
+	}
+	if _, err := (&ConfigEntryRequest{}).MarshalBinary(); err == nil {
+		t.Error("a request without an entry was written")
+	}
+}
+
+func TestNormalizeConfigEntry(t *testing.T) {
+	e := &api.ServiceIntentionsConfigEntry{Kind: api.ServiceIntentions, Name: "web", Sources: []*api.SourceIntention{{Name: "*"}, nil, {Name: "b"}, {Name: "a"}}}
+	NormalizeConfigEntry(e)
+	var got []string
+	for _, s := range e.Sources {
+		got = append(got, fmt.Sprint(s.Name, " ", s.Precedence, " ", s.Type))
+	}
+	if want := []string{"a 9 consul", "b 9 consul", "* 8 consul"}; !slices.Equal(got, want) {
+		t.Errorf("sources %q, want %q", got, want)
+	}
+	if got := IntentionPrecedence("*", "*"); got != 5 {
+		t.Errorf("all to all has precedence %d", got)
+	}
+	in := &api.IngressGatewayConfigEntry{Defaults: &api.IngressServiceConfig{}}
+	NormalizeConfigEntry(in)
+	if d := in.Defaults; d.MaxConnections == nil || d.MaxPendingRequests == nil || d.MaxConcurrentRequests == nil {
+		t.Errorf("defaults %+v", d)
 	}
 }

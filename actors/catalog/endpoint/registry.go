@@ -11,6 +11,7 @@ var Methods = []Method{
 	&AutopilotGetConfiguration, &AutopilotSetConfiguration, &OperatorUsage,
 	&NodeInfo, &NodeDump, &ServiceDump,
 	&TxnRead, &TxnApply,
+	&ConfigEntryGet, &ConfigEntryList, &ConfigEntryApply, &ConfigEntryDelete,
 	&ConnectCARoots, &ConnectCAConfigurationGet, &ConnectCASign,
 	&ReplicaSnapshot, &ReplicaChanges,
 }

@@ -29,6 +29,13 @@ func TestPrepare(t *testing.T) {
 		return service(s)
 	}
 	many := make(wire.TxnOps, MaxTxnOps+1)
+	entry := func(kind, name string) *wire.ConfigEntryRequest {
+		e, err := wire.NewConfigEntry(kind, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &wire.ConfigEntryRequest{Entry: e}
+	}
 
 	tests := []struct {
 		name, method string
@@ -131,6 +138,18 @@ func TestPrepare(t *testing.T) {
 		{name: "end_session_forbidden", method: sess, args: &wire.SessionRequest{Op: wire.SessionDestroy, Session: wire.Session{ID: idSess}}, authz: only{}, err: "Permission denied"},
 		{name: "odd_session_operation", method: sess, args: &wire.SessionRequest{Op: "odd"}, err: `Invalid session operation "odd"`},
 
+		{name: "config_entry", method: "ConfigEntry.Apply", args: entry("service-defaults", "web"), want: func(t *testing.T, args any) {
+			equal(t, "Op", args.(*wire.ConfigEntryRequest).Op, wire.ConfigEntryUpsert)
+		}},
+		{name: "config_entry_of_all", method: "ConfigEntry.Apply", args: entry("proxy-defaults", "global")},
+		{name: "config_entry_of_all_by_another_name", method: "ConfigEntry.Apply", args: entry("exported-services", "web"), err: `invalid name ("web"), only "default" is supported`},
+		{name: "config_entry_without_a_name", method: "ConfigEntry.Apply", args: entry("service-defaults", ""), err: "Name is required"},
+		{name: "no_config_entry", method: "ConfigEntry.Apply", args: &wire.ConfigEntryRequest{}, err: "Must provide a config entry"},
+		{name: "config_entry_forbidden", method: "ConfigEntry.Apply", args: entry("service-defaults", "web"), authz: only{}, err: "Permission denied"},
+		{name: "config_entry_of_all_forbidden", method: "ConfigEntry.Delete", args: entry("mesh", "mesh"), authz: only{"mesh": true}, err: "Permission denied"},
+		{name: "config_entry_deleted", method: "ConfigEntry.Delete", args: entry("service-defaults", "web"), want: func(t *testing.T, args any) {
+			equal(t, "Op", args.(*wire.ConfigEntryRequest).Op, wire.ConfigEntryDelete)
+		}},
 		{name: "autopilot", method: auto, args: &wire.AutopilotSetConfigRequest{}},
 		{name: "autopilot_forbidden", method: auto, args: &wire.AutopilotSetConfigRequest{}, authz: only{}, err: "Permission denied"},
 
@@ -256,6 +275,8 @@ func TestResult(t *testing.T) {
 		{"session", "Session.Apply", "id", "id", ""},
 		{"session_ended", "Session.Apply", nil, "", ""},
 		{"no_session", "Session.Apply", boom, "", "apply failed: boom"},
+		{"config_entry", "ConfigEntry.Apply", true, true, ""},
+		{"config_entry_deleted", "ConfigEntry.Delete", true, wire.ConfigEntryDeleteResponse{Deleted: true}, ""},
 		{"autopilot", "Operator.AutopilotSetConfiguration", true, true, ""},
 		{"txn", "Txn.Apply", txn, txn, ""},
 		{"no_txn", "Txn.Apply", boom, wire.TxnResponse{}, "raft apply failed: boom"},

@@ -24,6 +24,7 @@ const (
 	tableConnectCAConfig  = "connect-ca-config"
 	tableConnectCARoots   = "connect-ca-roots"
 	tableConnectCABuiltin = "connect-ca-builtin"
+	tableConfigEntries    = "config-entries"
 	tableInstances        = "instances"   // nodes, services and checks joined, in no snapshot
 	tableLockDelays       = "lock_delays" // by this server's clock
 )
@@ -185,6 +186,9 @@ func schema() *memdb.DBSchema {
 			unique(byID, exact(func(r *wire.CARoot) []string { return []string{r.ID} }))),
 		table(tableConnectCABuiltin,
 			unique(byID, exact(func(r *wire.CAConsulProviderState) []string { return []string{r.ID} }))),
+		table(tableConfigEntries,
+			unique(byID, fold(func(r *configEntry) []string { return []string{r.GetKind(), r.GetName()} })),
+			many(byKind, fold(func(r *configEntry) []string { return []string{r.GetKind()} }))),
 		table(tableInstances,
 			unique(byID, fold(func(r *wire.CheckServiceNode) []string {
 				return []string{r.Service.Service, r.Node.Node, r.Service.ID}

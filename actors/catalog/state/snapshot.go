@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -30,6 +31,9 @@ func (v *View) Records() iter.Seq2[wire.MessageType, any] {
 				return yield(wire.ConnectCAProviderStateType, s)
 			}) &&
 			each(v, tableConnectCAConfig, func(c *wire.CAConfiguration) bool { return yield(wire.ConnectCAConfigType, c) }) &&
+			each(v, tableConfigEntries, func(e *configEntry) bool {
+				return yield(wire.ConfigEntryRequestType, &wire.ConfigEntryRequest{Op: wire.ConfigEntryUpsert, Entry: e.ConfigEntry})
+			}) &&
 			each(v, tableIndex, func(r *indexRow) bool { return yield(wire.IndexRequestType, r) }) &&
 			each(v, tableLockDelays, func(d *lockDelay) bool { return yield(wire.IndexRequestType, d.record()) })
 	}
@@ -100,6 +104,10 @@ func NewRestorer(lastIndex uint64) *Restorer {
 	}}
 }
 
+// ErrSkipped is returned for a record that was read and is not added, since it is of
+// a kind that we do not know.
+var ErrSkipped = errors.New("the record is of an unknown kind")
+
 // Record adds one record. It returns false, having done nothing, if the type is
 // none that Records yields; decode is what reads the value of the record.
 func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known bool, err error) {
@@ -122,6 +130,8 @@ func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known boo
 		return true, decoded(decode, r.tx.restoreCAProviderState)
 	case wire.ConnectCAConfigType:
 		return true, decoded(decode, func(c *wire.CAConfiguration) error { insert(r.tx.tx, tableConnectCAConfig, c); return nil })
+	case wire.ConfigEntryRequestType:
+		return true, decoded(decode, r.tx.restoreConfigEntry)
 	case wire.IndexRequestType:
 		return true, decoded(decode, r.tx.restoreIndex)
 	default:
