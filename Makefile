@@ -52,6 +52,10 @@ interop: ## DNS through unbound, bind9, dnsmasq and haproxy (installs Debian's p
 	for p in unbound named dnsmasq haproxy; do PATH=$$PATH:/usr/sbin command -v $$p >/dev/null || apt-get install -y -q $(RESOLVERS) || exit 1; done
 	PATH=$$PATH:/usr/sbin go test -run '^TestInterop' -count=1 -v ./cmd/consul -args -interop
 
+sequences: ## Three servers stopped and started in any order: 300 in virtual time, 30 with processes
+	go test -run '^TestSequences$$' -count=1 -timeout 30m ./supervisor -args -sequences 300
+	go test -run '^TestSequences$$' -count=1 -v -timeout 30m ./cmd/consul -args -sequences 30
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 

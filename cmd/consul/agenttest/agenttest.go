@@ -344,6 +344,10 @@ func (a *Agent) Signal(sig os.Signal) {
 // Interrupt is Ctrl-C: a graceful leave, unless configured otherwise.
 func (a *Agent) Interrupt() { a.t.Helper(); a.Signal(os.Interrupt) }
 
+// Terminate is what a service manager does: a plain stop, unless configured
+// otherwise.
+func (a *Agent) Terminate() { a.t.Helper(); a.Signal(syscall.SIGTERM) }
+
 // Pid returns the ID of the process.
 func (a *Agent) Pid() int { return a.cmd.Process.Pid }
 
