@@ -25,7 +25,7 @@ var layers = []struct{ dir, may, why string }{
 	{"actors/ask", "messages", "the kit knows no actor"},
 	{"actors/actortest", "messages actors/ask", "the kit knows no actor"},
 	{"actors/catalog/state", "messages/wire", "the state is values and rules"},
-	{"actors/agentca", "", "certificates know no actor"},
+	{"actors/agentca", "actors/agentca", "certificates know no actor"},
 	{"actors/connectca", "messages/wire", "certificates know no actor"},
 	{"actors/catalog/endpoint", "messages/wire actors/catalog/state actors/connectca", "an endpoint is a function of the state"},
 	{"actors/invoke", "messages actors/ask actors/catalog/state actors/catalog/endpoint", "the kit knows the endpoints and no actor"},

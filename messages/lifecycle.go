@@ -80,6 +80,7 @@ type Reconfigure struct {
 	LogLevel string
 	DNS      DNSConfig
 	HTTP     HTTPConfig
+	TLS      TLSConfig // has been taken over when this is told
 	NodeMeta map[string]string
 
 	// Services and Checks are the definitions of configuration files. They have been

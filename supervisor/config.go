@@ -28,6 +28,7 @@ type Config struct {
 
 	LAN, WAN  Pool // WAN counts on servers only
 	Encrypt   Encrypt
+	TLS       messages.TLSConfig
 	ServerRPC ServerRPC
 	Raft      Raft
 	Queries   Queries
@@ -91,6 +92,7 @@ type Encrypt struct {
 type ServerRPC struct {
 	Bind, Advertise   string // host:port
 	MaxConnsPerClient int
+	HandshakeTimeout  time.Duration
 }
 
 // Raft is how the peer set begins and the log is kept. Zero values are defaults.

@@ -8,6 +8,7 @@
 //
 //	logs        what was logged, for who watches
 //	catalog     the replicated state; a failure ends the agent
+//	certs       the certificates of this agent
 //	serverrpc   port 8300
 //	router      which servers can be asked
 //	gossip-wan  the servers of all datacenters

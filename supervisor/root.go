@@ -340,7 +340,9 @@ func (r *root) readConfiguration(ctx actor.Context, msg *messages.Reload) {
 }
 
 func (r *root) reconfigure(ctx actor.Context, msg *reloaded) {
-	if msg.err == nil {
+	if msg.err != nil {
+		r.log.Error("the configuration cannot be reloaded; the old one stays in force", zap.Error(msg.err))
+	} else {
 		for i, c := range r.children {
 			if c.reconfigure && r.order.alive[i] {
 				ctx.Send(r.nodes[i].pid, msg.news)

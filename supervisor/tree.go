@@ -11,6 +11,7 @@ import (
 	"github.com/actor-consul/consul/actors/autopilot"
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/certs"
 	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
@@ -52,6 +53,8 @@ type plot struct {
 	invoker *invoke.Invoker
 	pool    *client.Pool // connections to other servers
 	fsm     *catalog.FSM // on clients, a replica
+	keys    *certs.Keychain
+	dialer  *client.Dialer
 
 	lan, wan messages.Published[messages.PoolView]
 	routes   messages.Published[messages.Routes]
@@ -63,8 +66,9 @@ type plot struct {
 }
 
 func plant(cfg Config, sys *actor.ActorSystem) *plot {
-	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM()}
-	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir})
+	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM(), keys: certs.NewKeychain(cfg.Node.Datacenter, cfg.DNS.Domain)}
+	p.dialer = &client.Dialer{TLS: p.outgoingTLS}
+	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir, Dial: p.dialer.Dial})
 	p.invoker = invoke.New(invoke.Config{
 		Datacenter:       cfg.Node.Datacenter,
 		View:             p.fsm.View,
@@ -133,6 +137,7 @@ func (p *plot) tree() []child {
 	all := []child{
 		{name: logs.Name, policy: alone, produce: p.logs(), reconfigure: true},
 		{name: catalog.Name, policy: never, produce: p.catalog()},
+		{name: certs.Name, policy: alone, produce: p.certs()},
 		{name: serverrpc.Name, policy: alone, produce: p.serverRPC()},
 		{name: router.Name, policy: alone, produce: p.router()},
 		{name: wanName, policy: alone, produce: p.gossip(messages.WAN)},

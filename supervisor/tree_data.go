@@ -79,6 +79,7 @@ func (p *plot) raftNode() actor.Producer {
 		Leader:            p.at(leader.Name),
 		Local:             p.at(local.Name),
 		Watchers:          []ask.Address{p.at(session.Name), p.at(autopilot.Name)},
+		Dial:              p.dialer.Raft,
 		AskPeers:          p.pool.AskPeers,
 		RemoveSelf:        p.removeSelf,
 	})
@@ -140,7 +141,9 @@ func (p *plot) serverRPC() actor.Producer {
 		Status:            &p.raft,
 		Invoker:           p.invoker,
 		Datacenter:        p.cfg.Node.Datacenter,
+		Security:          p.keys,
 		MaxConnsPerClient: p.cfg.ServerRPC.MaxConnsPerClient,
+		HandshakeTimeout:  p.cfg.ServerRPC.HandshakeTimeout,
 	})
 }
 
@@ -215,6 +218,7 @@ func (p *plot) tags() map[string]string {
 	id.RPCPort = p.cfg.ServerRPC.port()
 	id.Bootstrap = p.cfg.Raft.Bootstrap
 	id.Expect = p.cfg.Raft.BootstrapExpect
+	id.UseTLS = p.cfg.TLS.RPC.CAFile != "" || p.cfg.TLS.RPC.CAPath != "" // as in Consul
 	if p.cfg.WAN.Bind.IsValid() {
 		id.WANPort = p.cfg.WAN.Advertise.Port()
 	}

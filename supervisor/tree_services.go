@@ -112,6 +112,9 @@ func (p *plot) reload() func() (*messages.Reconfigure, messages.ReloadReport, er
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), definitionsBudget)
 		defer cancel()
+		if err := p.reloadCertificates(ctx, news.TLS); err != nil {
+			return nil, messages.ReloadReport{}, err
+		}
 		defined := &messages.ReplaceDefinitions{Services: news.Services, Checks: news.Checks}
 		if _, err := ask.Do(ctx, p.at(local.Name), defined); err != nil {
 			return nil, messages.ReloadReport{}, err

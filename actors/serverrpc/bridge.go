@@ -133,6 +133,12 @@ func (s *server) remark(nc net.Conn, text string, fields ...zap.Field) {
 	}
 }
 
+// turnAway counts and logs what is refused for the sake of security.
+func (s *server) turnAway(nc net.Conn, text string, fields ...zap.Field) {
+	metrics.IncrCounter([]string{"rpc", "refused"}, 1)
+	s.remark(nc, text, fields...)
+}
+
 // handToRaft gives a connection away.
 func (s *server) handToRaft(nc net.Conn) {
 	metrics.IncrCounter([]string{"rpc", "raft_handoff"}, 1)

@@ -3,6 +3,7 @@ package serverrpc
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,49 +31,86 @@ func (s *server) serve(raw net.Conn) {
 	defer end()
 	defer s.caught(raw)
 
-	_ = raw.SetReadDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
-	nc, kind, err := s.handshake(raw)
+	_ = raw.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
+	nc, kind, state, err := s.handshake(raw)
 	if err != nil {
 		s.noteHandshake(nc, err)
 		return
 	}
 	_ = nc.SetDeadline(time.Time{})
 
+	p := &peer{server: s.cfg.Security.AuthorizeServer(state), requests: make(gate, maxRequests)}
+	if text, why := s.objection(kind, state, p); text != "" {
+		s.turnAway(nc, text, why)
+		return
+	}
 	switch kind {
 	case frame.Raft:
 		if stop() {
 			s.handToRaft(nc)
 		}
 	case frame.RPC:
-		s.newStream(ctx, nc, nc, make(gate, maxRequests)).serve()
+		s.newStream(ctx, nc, nc, p).serve()
 	case frame.Multiplex, frame.MultiplexV2:
-		s.multiplexed(ctx, nc)
+		s.multiplexed(ctx, nc, p)
 	case frame.Snapshot:
 		s.snapshot(ctx, nc)
-	case frame.TLS, frame.TLSInsecure, frame.NativeTLS:
-		text := "closed a connection that wants TLS, which is not configured here"
-		if s.cfg.Secure != nil {
-			text = "closed a connection that wants another kind of TLS than there is here"
-		}
-		s.remark(nc, text)
 	default:
 		s.remark(nc, "closed a connection for something else than this server has", zap.Stringer("kind", kind))
 	}
 }
 
-// handshake reads the first byte of a connection, below TLS if that is what it
-// asks for.
-func (s *server) handshake(nc net.Conn) (net.Conn, frame.Kind, error) {
+// objection says why a connection is not safe enough for what it is for; empty: it is.
+func (s *server) objection(kind frame.Kind, state *tls.ConnectionState, p *peer) (text string, why zap.Field) {
+	isTLS := kind == frame.TLS || kind == frame.TLSInsecure || kind == frame.NativeTLS
+	switch {
+	case isTLS && s.cfg.Security.Incoming() == nil:
+		return "closed a connection that wants TLS, which is not configured here", zap.Skip()
+	case isTLS:
+		return "closed a connection that wants another kind of TLS than there is here", zap.Skip()
+	case state == nil && !s.cfg.Security.AllowsPlain():
+		return "closed a connection without TLS: verify_incoming is set", zap.Skip()
+	case kind == frame.Raft && p.server != nil:
+		return "closed a connection that wants raft from one that is no server", zap.Error(p.server)
+	}
+	return "", zap.Skip()
+}
+
+// peer is what is known of who is at the other end of a connection.
+type peer struct {
+	server   error // why it must not act as a server; nil: it may
+	requests gate  // those that are carried out
+}
+
+// handshake reads the first byte of a connection, below TLS if that is what it asks
+// for. The state is that of TLS; nil: there is none.
+func (s *server) handshake(nc net.Conn) (net.Conn, frame.Kind, *tls.ConnectionState, error) {
 	kind, err := firstByte(nc)
-	if err != nil || kind != frame.TLS || s.cfg.Secure == nil {
-		return nc, kind, err
+	conf := s.cfg.Security.Incoming()
+	if err != nil || kind != frame.TLS || conf == nil {
+		return nc, kind, nil, err
 	}
-	secure, err := s.cfg.Secure(nc)
-	if err != nil {
-		return nc, kind, err
+	secure := tls.Server(nc, conf)
+	if err := secure.Handshake(); err != nil {
+		s.linger(nc)
+		return nc, kind, nil, err
 	}
+	state := secure.ConnectionState()
 	kind, err = firstByte(secure)
-	return secure, kind, err
+	return secure, kind, &state, err
+}
+
+const (
+	// lingering is for how long, and farewell for how many bytes, one that is refused
+	// is listened to, so that it hears why: closing with something unread would reset
+	// the connection, and with it what was last said.
+	lingering = 500 * time.Millisecond
+	farewell  = 16 << 10
+)
+
+func (s *server) linger(nc net.Conn) {
+	_ = nc.SetReadDeadline(time.Now().Add(lingering))
+	_, _ = io.CopyN(io.Discard, nc, farewell)
 }
 
 // firstByte takes one byte and no more: what follows may be raft's.
@@ -88,15 +126,15 @@ func (s *server) noteHandshake(nc net.Conn, err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.remark(nc, "closed a connection that did not say in time what it is for")
 	default:
-		s.remark(nc, "closed a connection that could not be secured", zap.Error(err))
+		s.turnAway(nc, "closed a connection that could not be secured", zap.Error(err))
 	}
 }
 
 // multiplexed serves the streams of a connection.
-func (s *server) multiplexed(ctx context.Context, nc net.Conn) {
+func (s *server) multiplexed(ctx context.Context, nc net.Conn, p *peer) {
 	mux := frame.NewServer(nc, s.log)
 	defer mux.Close()
-	streams, requests := make(gate, maxStreams), make(gate, maxRequests)
+	streams := make(gate, maxStreams)
 	for {
 		sub, err := mux.Accept()
 		if err != nil {
@@ -110,13 +148,13 @@ func (s *server) multiplexed(ctx context.Context, nc net.Conn) {
 		}
 		go func() {
 			defer streams.leave()
-			s.stream(ctx, sub, requests)
+			s.stream(ctx, sub, p)
 		}()
 	}
 }
 
 // stream is the goroutine of a stream.
-func (s *server) stream(ctx context.Context, sub net.Conn, requests gate) {
+func (s *server) stream(ctx context.Context, sub net.Conn, p *peer) {
 	defer sub.Close()
 	defer s.caught(sub)
 	r := bufio.NewReader(sub)
@@ -130,7 +168,7 @@ func (s *server) stream(ctx context.Context, sub net.Conn, requests gate) {
 		s.remark(sub, "closed a stream for something else than this server has", zap.Stringer("kind", frame.Kind(first[0])))
 		return
 	}
-	s.newStream(ctx, sub, r, requests).serve()
+	s.newStream(ctx, sub, r, p).serve()
 }
 
 func (s *server) noteSession(nc net.Conn, err error) {

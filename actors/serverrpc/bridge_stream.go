@@ -34,7 +34,7 @@ type stream struct {
 	srv  *server
 	nc   net.Conn
 	in   *frame.Reader
-	room gate // of the connection
+	peer *peer // of the connection
 
 	ctx context.Context // ends with the stream
 	end context.CancelFunc
@@ -43,8 +43,8 @@ type stream struct {
 }
 
 // newStream returns a stream whose requests come from r; the rest is up to nc.
-func (s *server) newStream(ctx context.Context, nc net.Conn, r io.Reader, room gate) *stream {
-	c := &stream{srv: s, nc: nc, in: frame.NewReader(r, frame.RequestLimits(s.cfg.MaxRequest)), room: room}
+func (s *server) newStream(ctx context.Context, nc net.Conn, r io.Reader, p *peer) *stream {
+	c := &stream{srv: s, nc: nc, in: frame.NewReader(r, frame.RequestLimits(s.cfg.MaxRequest)), peer: p}
 	c.ctx, c.end = context.WithCancel(ctx)
 	return c
 }
@@ -89,6 +89,10 @@ func (c *stream) next() error {
 	if !ok {
 		return c.refuse(&req, fmt.Errorf("rpc: can't find method %s", req.ServiceMethod))
 	}
+	if why := c.peer.server; m.servers && why != nil {
+		c.srv.turnAway(c.nc, "refused a request that is for servers to one that is none", zap.String("method", m.name), zap.Error(why))
+		return c.refuse(&req, fmt.Errorf("%s is for servers: %w", m.name, why))
+	}
 	args := m.newArgs()
 	if err := c.in.Decode(body, args); err != nil {
 		return c.refuse(&req, err)
@@ -98,15 +102,15 @@ func (c *stream) next() error {
 
 // begin has a request carried out, if there is room.
 func (c *stream) begin(call *call) error {
-	if !c.room.enter() {
+	if !c.peer.requests.enter() {
 		return c.refuse(&call.Request, messages.ErrOverloaded)
 	}
 	if !c.srv.flight.enter() {
-		c.room.leave()
+		c.peer.requests.leave()
 		return c.refuse(&call.Request, messages.ErrLeaving)
 	}
 	go func() {
-		defer c.room.leave()
+		defer c.peer.requests.leave()
 		defer c.srv.flight.leave()
 		defer c.srv.caught(c.nc)
 		reply, err := c.carryOut(call)

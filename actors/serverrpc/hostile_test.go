@@ -1,11 +1,9 @@
 package serverrpc
 
 import (
-	"errors"
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -197,34 +195,6 @@ func TestManyStreams(t *testing.T) {
 	answer(t, reader(last), new(struct{}))
 }
 
-// secure plays TLS: what it makes reads and writes as it comes.
-type secure struct{ net.Conn }
-
-func TestSecure(t *testing.T) {
-	var mu sync.Mutex
-	broken := false
-	s := open(t, func(cfg *Config) {
-		cfg.Secure = func(nc net.Conn) (net.Conn, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if broken {
-				return nil, errors.New("no certificate")
-			}
-			return &secure{nc}, nil
-		}
-	})
-	nc := s.dial(t, byte(frame.TLS), byte(frame.RPC))
-	write(t, nc, request(t, 1, "Status.Ping", struct{}{}))
-	answer(t, reader(nc), new(struct{}))
-	closed(t, s.dial(t, byte(frame.TLS), byte(frame.TLS))) // TLS in TLS
-	s.await(t, "another kind of TLS")
-	mu.Lock()
-	broken = true
-	mu.Unlock()
-	closed(t, s.dial(t, byte(frame.TLS)))
-	s.await(t, "could not be secured error=no certificate")
-}
-
 // FuzzConn sends anything at all; afterwards the server is as good as before.
 func FuzzConn(f *testing.F) {
 	ping := request(f, 1, "Status.Ping", struct{}{})
@@ -239,7 +209,7 @@ func FuzzConn(f *testing.F) {
 	store := state.NewStore()
 	status := new(messages.Published[messages.RaftStatus])
 	s := newServer(Config{
-		Logger: zap.NewNop(), Status: status, Datacenter: "dc1", MaxConnsPerClient: 10, MaxRequest: 1 << 16, HandshakeTimeout: patience,
+		Logger: zap.NewNop(), Status: status, Datacenter: "dc1", MaxConnsPerClient: 10, MaxRequest: 1 << 16, HandshakeTimeout: patience, Security: insecure{},
 		Invoker: invoke.New(invoke.Config{Datacenter: "dc1", View: store.View, Status: status, Hold: time.Millisecond}),
 	}, zap.NewNop())
 	f.Cleanup(s.close)

@@ -21,6 +21,7 @@ type method struct {
 	newArgs  func() wire.Request
 	newReply func() any
 	run      func(ctx context.Context, args wire.Request, reply any) error
+	servers  bool // nobody but servers needs it, so nobody else gets it
 }
 
 // methods returns what can be asked: every endpoint, the duties of the leader, what
@@ -29,14 +30,14 @@ func methods(cfg Config) map[string]method {
 	h := &here{cfg}
 	all := map[string]method{}
 	for _, m := range slices.Concat(endpoint.Methods, invoke.Duties, invoke.Reports) {
-		all[m.Name()] = method{m.Name(), m.NewArgs, m.NewReply, func(ctx context.Context, args wire.Request, reply any) error {
+		all[m.Name()] = method{name: m.Name(), newArgs: m.NewArgs, newReply: m.NewReply, run: func(ctx context.Context, args wire.Request, reply any) error {
 			return cfg.Invoker.Invoke(ctx, m, args, reply)
 		}}
 	}
 	for _, m := range []method{
 		own(h, "Status.Ping", h.ping),
-		own(h, "Status.RaftStats", h.raftStats),
-		own(h, "Peer.Remove", h.removePeer),
+		forServers(own(h, "Status.RaftStats", h.raftStats)),
+		forServers(own(h, "Peer.Remove", h.removePeer)),
 	} {
 		all[m.name] = m
 	}
@@ -61,6 +62,11 @@ func own[A, R any, P pointer[A]](h *here, name string, run func(context.Context,
 		}
 		return run(ctx, (*A)(args.(P)), reply.(*R))
 	}
+	return m
+}
+
+func forServers(m method) method {
+	m.servers = true
 	return m
 }
 

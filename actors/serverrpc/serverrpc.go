@@ -16,13 +16,15 @@
 // across a restart: the connections of requests are cut, the socket is bound again.
 // Raft's connections live on.
 //
-// It does not check who is at the other end. Until TLS is configured, who reaches
-// the port may ask, as in Consul. The other side of the protocol is the package
-// client.
+// Who is at the other end is known from its certificate, where TLS is configured
+// (actors/certs): then raft, and the methods that only servers need of each other, are
+// for servers. Without TLS, who reaches the port may ask, as in Consul. The other side
+// of the protocol is the package client.
 package serverrpc
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
@@ -63,9 +65,8 @@ type Config struct {
 	Invoker    *invoke.Invoker                          // required
 	Datacenter string                                   // required
 
-	// Secure makes a connection that has asked for TLS a TLS connection. It does
-	// not shake hands. nil: there is no TLS, and such connections are closed.
-	Secure func(net.Conn) (net.Conn, error)
+	// Security says how connections are secured. nil: not at all.
+	Security Security
 
 	// Zero means the default.
 	MaxConnsPerClient int           // at the same time, by IP address; further ones are closed
@@ -78,12 +79,41 @@ type Config struct {
 	Bound *messages.Published[net.Addr]
 }
 
+// Security is how connections are secured and who may do what on them. Its methods are
+// called for each connection, on goroutines, and may change their minds.
+type Security interface {
+	// Incoming returns how to speak TLS to who asks for it; nil: not at all.
+	Incoming() *tls.Config
+	// AllowsPlain says whether one may do without TLS.
+	AllowsPlain() bool
+	// AuthorizeServer says why the other end of a connection must not act as a server;
+	// nil when it may. The state is nil without TLS.
+	AuthorizeServer(*tls.ConnectionState) error
+}
+
+// insecure is the Security of a port without TLS.
+type insecure struct{}
+
+var _ Security = insecure{}
+
+// Incoming implements Security.
+func (insecure) Incoming() *tls.Config { return nil }
+
+// AllowsPlain implements Security.
+func (insecure) AllowsPlain() bool { return true }
+
+// AuthorizeServer implements Security.
+func (insecure) AuthorizeServer(*tls.ConnectionState) error { return nil }
+
 // New returns the producer of a listener on port 8300.
 func New(cfg Config) actor.Producer {
 	cfg.MaxConnsPerClient = cmp.Or(cfg.MaxConnsPerClient, DefaultMaxConnsPerClient)
 	cfg.MaxRequest = cmp.Or(cfg.MaxRequest, DefaultMaxRequest)
 	cfg.HandshakeTimeout = cmp.Or(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
 	cfg.StallTimeout = cmp.Or(cfg.StallTimeout, DefaultStallTimeout)
+	if cfg.Security == nil {
+		cfg.Security = insecure{}
+	}
 	log := cfg.Logger.Named("consul").Named("rpc")
 	return func() actor.Actor { return &serverrpcActor{cfg: cfg, log: log} }
 }

@@ -37,6 +37,7 @@ func (r *reloader) reload() (*messages.Reconfigure, messages.ReloadReport, error
 		LogLevel: rt.LogLevel,
 		DNS:      dnsConfig(rt),
 		HTTP:     messages.HTTPConfig{ResponseHeaders: rt.HTTP.ResponseHeaders, MaxConnsPerClient: rt.Limits.HTTPMaxConnsPerClient},
+		TLS:      tlsConfig(rt),
 		NodeMeta: nodeMeta(rt),
 		Services: services,
 		Checks:   checks,

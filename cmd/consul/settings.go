@@ -45,8 +45,10 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			Key: rt.Encrypt, VerifyIncoming: rt.EncryptVerifyIncoming, VerifyOutgoing: rt.EncryptVerifyOutgoing,
 			DisableKeyringFile: rt.DisableKeyringFile,
 		},
+		TLS: tlsConfig(rt),
 		ServerRPC: supervisor.ServerRPC{
-			Bind: rt.ServerBind, Advertise: rt.ServerAdvertise, MaxConnsPerClient: rt.Limits.RPCMaxConnsPerClient,
+			Bind: rt.ServerBind, Advertise: rt.ServerAdvertise,
+			MaxConnsPerClient: rt.Limits.RPCMaxConnsPerClient, HandshakeTimeout: rt.Limits.RPCHandshakeTimeout,
 		},
 		Raft: supervisor.Raft{
 			Bootstrap:         rt.ElectsItself(),
@@ -115,6 +117,18 @@ func connect(c config.Connect) supervisor.Connect {
 		}
 	}
 	return s
+}
+
+func tlsConfig(rt *config.Runtime) messages.TLSConfig {
+	return messages.TLSConfig{RPC: tlsSection(&rt.TLS.InternalRPC), HTTPS: tlsSection(rt.TLS.HTTPS.Section())}
+}
+
+func tlsSection(s *config.TLSSection) messages.TLSSection {
+	return messages.TLSSection{
+		CAFile: s.CAFile, CAPath: s.CAPath, CertFile: s.CertFile, KeyFile: s.KeyFile,
+		MinVersion: s.MinVersionID(), CipherSuites: s.CipherSuiteIDs(),
+		VerifyIncoming: s.VerifyIncoming, VerifyOutgoing: s.VerifyOutgoing, VerifyServerHostname: s.VerifyServerHostname,
+	}
 }
 
 func gossip(g config.Gossip) messages.GossipConfig {

@@ -149,8 +149,7 @@ func reload(agent *supervisor.Agent, log *zap.Logger) {
 	log.Info("reloading the configuration")
 	report, err := agent.Reload(ctx)
 	if err != nil {
-		log.Error("the configuration cannot be reloaded; the old one stays in force", zap.Error(err))
-		return
+		return // the supervisor has said so
 	}
 	tellReload(log, report)
 }

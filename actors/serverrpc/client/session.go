@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -46,15 +47,36 @@ func (s *session) connect(ctx context.Context) (*frame.Mux, error) {
 	if err != nil {
 		return nil, err
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetWriteDeadline(deadline)
-	}
-	if _, err := conn.Write([]byte{byte(frame.MultiplexV2)}); err != nil {
+	if err := begin(ctx, conn, frame.MultiplexV2); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	_ = conn.SetWriteDeadline(time.Time{})
-	return frame.NewClient(conn, s.pool.log), nil
+	mux := frame.NewClient(conn, s.pool.log)
+	if _, secure := conn.(*tls.Conn); !secure {
+		return mux, nil
+	}
+	if err := knock(ctx, mux); err != nil {
+		if cause := mux.Cause(); cause != nil {
+			err = cause
+		}
+		_ = mux.Close()
+		return nil, fmt.Errorf("the server does not go on with TLS, perhaps since it does not trust our certificate: %w", err)
+	}
+	return mux, nil
+}
+
+// knock waits until the other side has answered. In TLS 1.3 it may refuse our
+// certificate when we have long begun; what is sent until then would be neither done
+// nor known not to be.
+func knock(ctx context.Context, mux *frame.Mux) error {
+	answered := make(chan error, 1)
+	go func() { answered <- mux.Ping() }()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // broken says whether the connection is made and is gone again.

@@ -36,6 +36,7 @@ type Mux struct {
 
 	mu      sync.Mutex
 	streams map[*Stream]struct{}
+	cause   error
 }
 
 // NewServer returns the side of a connection that accepts streams. What the library
@@ -62,7 +63,7 @@ func settings(log *zap.Logger) *yamux.Config {
 
 func newMux(conn net.Conn, side func(io.ReadWriteCloser, *yamux.Config) (*yamux.Session, error), conf *yamux.Config, keepalive time.Duration) *Mux {
 	m := &Mux{streams: map[*Stream]struct{}{}}
-	session, err := side(&watched{conn, m.letGo}, conf)
+	session, err := side(&watched{conn, m.broken}, conf)
 	if err != nil {
 		panic(err) // the configuration is ours
 	}
@@ -109,6 +110,12 @@ func (m *Mux) Open() (*Stream, error) {
 	return m.track(inner), nil
 }
 
+// Ping waits for a sign of life from the other side. It may take ten seconds to give up.
+func (m *Mux) Ping() error {
+	_, err := m.session.Ping()
+	return err
+}
+
 // Broken says whether the connection has ended.
 func (m *Mux) Broken() bool { return m.over.Load() || m.session.IsClosed() }
 
@@ -137,17 +144,35 @@ func (m *Mux) letGo() {
 	}
 }
 
+// broken keeps why the connection has ended.
+func (m *Mux) broken(err error) {
+	m.mu.Lock()
+	if m.cause == nil {
+		m.cause = err
+	}
+	m.mu.Unlock()
+	m.letGo()
+}
+
+// Cause returns why the connection has ended, as the connection itself told; nil when
+// it has not, or was closed here.
+func (m *Mux) Cause() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cause
+}
+
 // watched is a connection that says that it is broken before anybody else does.
 type watched struct {
 	net.Conn
-	broken func()
+	broken func(error)
 }
 
 // Read implements net.Conn.
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if err != nil {
-		w.broken()
+		w.broken(err)
 	}
 	return n, err
 }
@@ -156,7 +181,7 @@ func (w *watched) Read(b []byte) (int, error) {
 func (w *watched) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	if err != nil {
-		w.broken()
+		w.broken(err)
 	}
 	return n, err
 }

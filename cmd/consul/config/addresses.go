@@ -207,6 +207,9 @@ func (r *resolver) listeners() {
 	r.RPCRequired = r.isSet("ports.rpc") || r.isSet("addresses.rpc")
 	r.DNSListeners = r.listen("addresses.dns", r.Addresses.DNS, client, r.Ports.DNS)
 	r.HTTPListeners = r.listen("addresses.http", r.Addresses.HTTP, client, r.Ports.HTTP)
+	if r.Ports.HTTPS != noPort {
+		r.HTTPSListeners = r.listen("addresses.https", r.Addresses.HTTPS, withoutSockets(client), r.Ports.HTTPS)
+	}
 	r.RPCListeners = r.listen("addresses.rpc", r.Addresses.RPC, client, r.Ports.RPC)
 	for _, l := range r.DNSListeners {
 		if l.Network == "unix" && r.Addresses.DNS == "" {
@@ -275,6 +278,25 @@ func (r *resolver) listen(key, own string, client []door, port int) []Listener {
 	return all
 }
 
+// withoutSockets are the doors with a port: a socket of client_addr is for HTTP, and two cannot have it.
+func withoutSockets(doors []door) (some []door) {
+	for _, d := range doors {
+		if d.socket == "" {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+// sockets judges whose the socket files are to be. Names are looked up by who opens them.
+func (r *resolver) sockets() {
+	if m := r.UnixSockets.Mode; m != "" {
+		if _, err := strconv.ParseUint(m, 8, 9); err != nil {
+			r.bad("unix_sockets.mode", "cannot be %q. Must be permissions in octal, such as 0770", m)
+		}
+	}
+}
+
 // claim is one listener's right to a port.
 type claim struct {
 	key string
@@ -294,6 +316,9 @@ func (r *resolver) ports() {
 	}
 	for _, l := range r.HTTPListeners {
 		taken = r.claim(taken, "ports.http", l.Address)
+	}
+	for _, l := range r.HTTPSListeners {
+		taken = r.claim(taken, "ports.https", l.Address)
 	}
 	if c := r.inTheWay(taken); c != nil && !r.RPCRequired {
 		r.warn(c.key, "%s is %d, the default of ports.rpc: the RPC listener is off", c.key, c.at.Port())

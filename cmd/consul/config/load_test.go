@@ -236,7 +236,7 @@ func TestSDKConfig(t *testing.T) {
 	want := []string{
 		"Bootstrap mode enabled! Do not enable unless necessary",
 		"accepted, but not acted upon yet: acl.default_policy, acl.enabled, acl.tokens.agent, acl.tokens.initial_management, " +
-			"peering.enabled, ports.grpc, ports.grpc_tls, ports.https",
+			"peering.enabled, ports.grpc, ports.grpc_tls",
 	}
 	if got := slices.Sorted(slices.Values(warningsOf(t, "-config-file", "testdata/sdk.json"))); !slices.Equal(got, want) {
 		t.Errorf("warnings are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

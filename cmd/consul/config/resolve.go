@@ -34,13 +34,14 @@ type resolver struct {
 // resolve makes the Runtime of settings, which hold every layer.
 func resolve(all settings, dev bool, host Host) (*Runtime, []Warning, error) {
 	r := &resolver{Runtime: &Runtime{Dev: dev, settings: all}, host: host}
+	inheritTLS(all)
 	fill(r.Runtime, runtimeFields, all)
 	if err := r.required(); err != nil {
 		return nil, r.warnings, err
 	}
 	for _, step := range []func(){
 		r.names, r.meta, r.election, r.bind, r.advertise, r.servers, r.listeners, r.ports,
-		r.joins, r.leaving, r.encryption, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.definitions, r.mesh,
+		r.joins, r.leaving, r.encryption, r.security, r.sockets, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.definitions, r.mesh,
 	} {
 		step()
 	}

@@ -40,9 +40,15 @@ type Runtime struct {
 	Addresses  Addresses `config:"addresses"`
 	Ports      Ports     `config:"ports"`
 
+	UnixSockets UnixSockets `config:"unix_sockets"`
+
 	DNSListeners  []Listener // 8600: TCP addresses, to be served over UDP as well; none where disabled
 	HTTPListeners []Listener // 8500: TCP addresses and unix sockets; none where disabled
-	RPCListeners  []Listener // 8400: TCP addresses and unix sockets; none where disabled
+
+	// HTTPSListeners are those of the HTTP API over TLS: TCP addresses and unix sockets; none where disabled.
+	HTTPSListeners []Listener
+
+	RPCListeners []Listener // 8400: TCP addresses and unix sockets; none where disabled
 
 	// RPCRequired says that somebody asked for the 8400 listener: an address in use is then an error, while the default
 	// is retried in the background.
@@ -87,6 +93,8 @@ type Runtime struct {
 	EncryptVerifyIncoming bool   `config:"encrypt_verify_incoming"`
 	EncryptVerifyOutgoing bool   `config:"encrypt_verify_outgoing"`
 	DisableKeyringFile    bool   `config:"disable_keyring_file"`
+
+	TLS TLS `config:"tls"`
 
 	GossipLAN Gossip `config:"gossip_lan"`
 	GossipWAN Gossip `config:"gossip_wan"`
@@ -138,15 +146,24 @@ type Runtime struct {
 
 // Addresses are the listeners' own addresses as written, each a list separated by spaces; "" for client_addr.
 type Addresses struct {
-	DNS  string `config:"dns"`
-	HTTP string `config:"http"`
-	RPC  string `config:"rpc"`
+	DNS   string `config:"dns"`
+	HTTP  string `config:"http"`
+	HTTPS string `config:"https"`
+	RPC   string `config:"rpc"`
+}
+
+// UnixSockets is whose the socket files are; what is empty stays as the system makes it.
+type UnixSockets struct {
+	User  string `config:"user"`  // a name or a number
+	Group string `config:"group"` // a name or a number
+	Mode  string `config:"mode"`  // permissions in octal
 }
 
 // Ports are the listeners' ports; -1 disables one.
 type Ports struct {
 	DNS     int `config:"dns"`
 	HTTP    int `config:"http"`
+	HTTPS   int `config:"https"`
 	Server  int `config:"server"`
 	SerfLAN int `config:"serf_lan"`
 	SerfWAN int `config:"serf_wan"`
@@ -208,9 +225,11 @@ type Autopilot struct {
 // Limits bound what one client may ask for.
 type Limits struct {
 	HTTPMaxConnsPerClient int `config:"http_max_conns_per_client"` // 0 is without limit
-	RPCMaxConnsPerClient  int `config:"rpc_max_conns_per_client"`  // 0 is without limit
-	KVMaxValueSize        int `config:"kv_max_value_size"`         // bytes
-	TxnMaxReqLen          int `config:"txn_max_req_len"`           // bytes; a transaction may be as long as a value at least
+	// RPCHandshakeTimeout is how long a connection to port 8300 may take to say what it is for.
+	RPCHandshakeTimeout  time.Duration `config:"rpc_handshake_timeout"`
+	RPCMaxConnsPerClient int           `config:"rpc_max_conns_per_client"` // 0 is without limit
+	KVMaxValueSize       int           `config:"kv_max_value_size"`        // bytes
+	TxnMaxReqLen         int           `config:"txn_max_req_len"`          // bytes; a transaction may be as long as a value at least
 }
 
 // HTTP is how the HTTP listener answers.

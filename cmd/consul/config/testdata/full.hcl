@@ -55,7 +55,7 @@ ports {
 unix_sockets {
   user = "x"
   group = "x"
-  mode = "x"
+  mode = "0770"
 }
 start_join = ["10.1.10.39"]
 start_join_wan = ["192.0.2.39"]
@@ -276,7 +276,7 @@ tls {
     cert_file = "x"
     key_file = "x"
     tls_min_version = "TLSv1_2"
-    tls_cipher_suites = "x"
+    tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     verify_incoming = false
     verify_outgoing = false
     verify_server_hostname = false
@@ -287,7 +287,7 @@ tls {
     cert_file = "x"
     key_file = "x"
     tls_min_version = "TLSv1_2"
-    tls_cipher_suites = "x"
+    tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     verify_incoming = false
     verify_outgoing = false
     verify_server_hostname = false
@@ -298,7 +298,7 @@ tls {
     cert_file = "x"
     key_file = "x"
     tls_min_version = "TLSv1_2"
-    tls_cipher_suites = "x"
+    tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     verify_incoming = false
     verify_outgoing = false
     verify_server_hostname = false
@@ -309,7 +309,7 @@ tls {
     cert_file = "x"
     key_file = "x"
     tls_min_version = "TLSv1_2"
-    tls_cipher_suites = "x"
+    tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     verify_incoming = false
     verify_outgoing = false
     verify_server_hostname = false
