@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/ask"
@@ -80,6 +81,10 @@ type Config struct {
 	Events      ask.Address   // is told UserEventReceived; the zero value: nobody
 
 	View *messages.Published[messages.PoolView] // required; the actor publishes in it
+
+	// through, when set, stands between memberlist and the network, for tests of a
+	// network that misbehaves.
+	through func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport
 }
 
 // withDefaults fills in what was left out. Maps are copied: they belong to the

@@ -70,6 +70,9 @@ func open(p plan, events chan<- serf.Event) (*library, error) {
 
 	lib.list = memberlistConfig(p.cfg, lib.keys, lib.gate, logger)
 	lib.list.Transport = wire
+	if p.cfg.through != nil {
+		lib.list.Transport = p.cfg.through(wire)
+	}
 	lib.list.BindAddr = p.cfg.Bind.Addr().String()
 	lib.list.BindPort = int(lib.port)
 	lib.list.AdvertiseAddr = lib.self.Addr.String()

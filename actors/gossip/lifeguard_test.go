@@ -1,0 +1,358 @@
+package gossip
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/memberlist"
+
+	"github.com/actor-consul/consul/actors/actortest"
+	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/messages"
+)
+
+var lifeguard = flag.Bool("lifeguard", false, "also run TestLifeguard")
+
+// TestLifeguard stops some members of a pool for a while, again and again, and wants
+// the others never to take a healthy member for a failed one. Then members die, and
+// it measures how soon the others know. It is the experiment of the paper Lifeguard:
+// Local Health Awareness for More Accurate Failure Detection (Dadgar, Phillips,
+// Currey 2017), with the timings of a LAN pool of Consul's.
+func TestLifeguard(t *testing.T) {
+	if !*lifeguard {
+		return // it takes minutes
+	}
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "members\tpaused\tpause\tevery\tcycles\tfalse, at healthy\tfalse, at paused\tpaused seen failed\tdetection p50\tp99\tbound\t")
+	for _, e := range []experiment{
+		{members: 32, paused: 4, pause: 2 * time.Second, run: time.Second, cycles: 8, deaths: 3},
+		{members: 32, paused: 8, pause: 8 * time.Second, run: 2 * time.Second, cycles: 4, deaths: 3},
+		{members: 64, paused: 8, pause: 4 * time.Second, run: time.Second, cycles: 6, deaths: 3},
+		{members: 64, paused: 16, pause: 16 * time.Second, run: time.Second, cycles: 3, deaths: 3},
+	} {
+		t.Run(fmt.Sprintf("%d_of_%d_for_%s", e.paused, e.members, e.pause), func(t *testing.T) {
+			o := e.perform(t)
+			least, most := suspicion(e.members)
+			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%.1f s\t%.1f s\t%.1f to %.1f s\t\n", e.members, e.paused, e.pause, e.pause+e.run, e.cycles,
+				o.falseAtHealthy, o.falseAtPaused, o.pausedFailed, o.p50.Seconds(), o.p99.Seconds(), least.Seconds(), most.Seconds())
+			if o.falseAtHealthy > 0 {
+				t.Errorf("healthy members took %d times a healthy one for failed; what was said of the first:\n%s", o.falseAtHealthy, o.first)
+			}
+			if o.p99 > most {
+				t.Errorf("a death was known after %s, want it within %s", o.p99, most)
+			}
+		})
+	}
+	w.Flush()
+	fmt.Printf("\n%s\nThe bound is the suspicion timeout of a LAN pool, with all confirmations and with none,\nand one round of probes before it and one of gossip after it.\n", out.String())
+}
+
+// suspicion returns how soon, and how late at most, a death may be known in a LAN
+// pool of n, by memberlist's formula.
+func suspicion(n int) (least, most time.Duration) {
+	c := memberlist.DefaultLANConfig()
+	base := time.Duration(float64(c.SuspicionMult) * max(1, math.Log10(float64(n))) * float64(c.ProbeInterval))
+	until := 2*c.ProbeInterval + time.Duration(c.RetransmitMult)*c.GossipInterval
+	return base, time.Duration(c.SuspicionMaxTimeoutMult)*base + until
+}
+
+// experiment is one run of it.
+type experiment struct {
+	members, paused int
+	pause, run      time.Duration // of those who are paused, in turns
+	cycles, deaths  int
+}
+
+// outcomes are what has come of one.
+type outcomes struct {
+	falseAtHealthy, falseAtPaused, pausedFailed int
+	p50, p99                                    time.Duration
+	first                                       string
+}
+
+func (e experiment) perform(t *testing.T) (o outcomes) {
+	p := e.pool(t)
+	paused, healthy := p.all[:e.paused], p.all[e.paused:]
+	for range e.cycles {
+		p.cycle(paused, e.pause, e.run)
+	}
+	p.journal.mu.Lock()
+	for _, n := range p.journal.entries {
+		switch {
+		case n.change != messages.Failed:
+		case p.isOneOf(paused, n.about):
+			o.pausedFailed++
+		case p.isOneOf(healthy, n.at):
+			o.falseAtHealthy++
+			o.first = cmp.Or(o.first, p.story(n.about))
+		default:
+			o.falseAtPaused++
+		}
+	}
+	p.journal.mu.Unlock()
+
+	var took []time.Duration
+	for range e.deaths {
+		dead := healthy[len(healthy)-1]
+		healthy = healthy[:len(healthy)-1]
+		died := time.Now()
+		dead.sluice.shut()
+		for end := time.After(2 * time.Minute); ; {
+			p.cycle(paused, e.pause, e.run)
+			knew := p.knew(dead.name, healthy, died)
+			if len(knew) == len(healthy) {
+				took = append(took, knew...)
+				break
+			}
+			select {
+			case <-end:
+				t.Fatalf("%d of %d know of a death after two minutes", len(knew), len(healthy))
+			default:
+			}
+		}
+	}
+	slices.Sort(took)
+	o.p50, o.p99 = took[len(took)/2], took[len(took)*99/100]
+	return o
+}
+
+// pool is members that can be stopped, and what they have been told.
+type pool struct {
+	all     []*patient
+	journal journal
+	began   time.Time
+}
+
+type patient struct {
+	name   string
+	agent  *agent
+	sluice *sluice
+}
+
+// journal is what members were told of members.
+type journal struct {
+	mu      sync.Mutex
+	entries []entry
+	said    []string // by memberlist about suspicions
+}
+
+type entry struct {
+	when      time.Time
+	at, about string
+	change    messages.MembershipChange
+}
+
+// pool starts the members, on loopback addresses of their own, and waits until all
+// know all.
+func (e experiment) pool(t *testing.T) *pool {
+	p := &pool{began: time.Now()}
+	for i := range e.members {
+		cfg := config(fmt.Sprintf("m%02d", i))
+		cfg.Profile, cfg.Gossip = ProfileLAN, messages.GossipConfig{}
+		cfg.Bind = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 15, 1, byte(i + 1)}), 0)
+		one := &patient{name: cfg.NodeName}
+		cfg.through = func(wire memberlist.NodeAwareTransport) memberlist.NodeAwareTransport {
+			one.sluice = newSluice(wire)
+			return one.sluice
+		}
+		one.agent = p.spawn(t, cfg)
+		if i > 0 {
+			one.agent.join(t, p.all[0].agent)
+		}
+		p.all = append(p.all, one)
+	}
+	for deadline := time.Now().Add(time.Minute); !p.complete(); <-time.After(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not all know all")
+		}
+	}
+	return p
+}
+
+func (p *pool) spawn(t *testing.T, cfg Config) *agent {
+	sys := actortest.System(t)
+	a := &agent{sys: sys, view: &messages.Published[messages.PoolView]{}, log: &lines{}}
+	news := actortest.NewProbeFunc(t, sys, "news", func(ctx actor.Context) bool {
+		if msg, ok := ctx.Message().(*messages.MembersChanged); ok {
+			p.journal.mu.Lock()
+			defer p.journal.mu.Unlock()
+			for _, m := range msg.Members {
+				p.journal.entries = append(p.journal.entries, entry{time.Now(), cfg.NodeName, m.Name, msg.Change})
+			}
+		}
+		return true
+	})
+	cfg.LogOutput = witness{p, cfg.NodeName}
+	cfg.View, cfg.Subscribers = a.view, []ask.Address{news.Address(sys)}
+	a.addr, a.parent = actortest.Parent(t, sys, New(cfg), "gossip")
+	actortest.AwaitReady(t, a.parent)
+	return a
+}
+
+// witness keeps what memberlist says of suspicions at one member.
+type witness struct {
+	pool *pool
+	at   string
+}
+
+func (w witness) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("uspect")) || bytes.Contains(line, []byte("Refuting")) {
+		j := &w.pool.journal
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.said = append(j.said, fmt.Sprintf("%6.2f %s: %s", time.Since(w.pool.began).Seconds(), w.at, line))
+	}
+	return len(line), nil
+}
+
+// story returns what was said about a member and by it. The journal is locked.
+func (p *pool) story(name string) string {
+	var all strings.Builder
+	for _, line := range p.journal.said {
+		if strings.Contains(line, name) {
+			all.WriteString(line)
+		}
+	}
+	return all.String()
+}
+
+func (p *pool) complete() bool {
+	return !slices.ContainsFunc(p.all, func(one *patient) bool { return len(one.agent.view.Load().Members) < len(p.all) })
+}
+
+func (p *pool) isOneOf(some []*patient, name string) bool {
+	return slices.ContainsFunc(some, func(one *patient) bool { return one.name == name })
+}
+
+// cycle stops some members for a while and lets them go on for a while.
+func (p *pool) cycle(some []*patient, pause, run time.Duration) {
+	for _, one := range some {
+		one.sluice.shut()
+	}
+	<-time.After(pause)
+	for _, one := range some {
+		one.sluice.open()
+	}
+	<-time.After(run)
+}
+
+// knew returns how soon each of the members was told that one has failed.
+func (p *pool) knew(dead string, by []*patient, died time.Time) []time.Duration {
+	p.journal.mu.Lock()
+	defer p.journal.mu.Unlock()
+	told := map[string]time.Duration{}
+	for _, n := range p.journal.entries {
+		if _, twice := told[n.at]; !twice && n.about == dead && n.change == messages.Failed && p.isOneOf(by, n.at) {
+			told[n.at] = n.when.Sub(died)
+		}
+	}
+	return slices.Collect(maps.Values(told))
+}
+
+// sluice is a network that can be shut: what is sent waits, and what comes waits
+// where it would wait for a process that is stopped.
+type sluice struct {
+	memberlist.NodeAwareTransport
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	done    chan struct{}
+
+	mu   sync.Mutex
+	flow chan struct{} // closed while it is open
+}
+
+var errDrained = errors.New("shut down")
+
+func newSluice(wire memberlist.NodeAwareTransport) *sluice {
+	s := &sluice{
+		NodeAwareTransport: wire,
+		packets:            make(chan *memberlist.Packet),
+		streams:            make(chan net.Conn),
+		done:               make(chan struct{}),
+		flow:               make(chan struct{}),
+	}
+	close(s.flow)
+	go conduct(s, wire.PacketCh(), s.packets)
+	go conduct(s, wire.StreamCh(), s.streams)
+	return s
+}
+
+// conduct passes on what comes, while the sluice is open.
+func conduct[T any](s *sluice, from <-chan T, to chan<- T) {
+	for {
+		select {
+		case x := <-from:
+			if s.pass() != nil {
+				return
+			}
+			select {
+			case to <- x:
+			case <-s.done:
+				return
+			}
+		case <-s.done:
+			return
+		}
+	}
+}
+
+func (s *sluice) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flow = make(chan struct{})
+}
+
+func (s *sluice) open() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.flow)
+}
+
+func (s *sluice) pass() error {
+	s.mu.Lock()
+	flow := s.flow
+	s.mu.Unlock()
+	select {
+	case <-flow:
+		return nil
+	case <-s.done:
+		return errDrained
+	}
+}
+
+func (s *sluice) PacketCh() <-chan *memberlist.Packet { return s.packets }
+func (s *sluice) StreamCh() <-chan net.Conn           { return s.streams }
+
+func (s *sluice) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	if err := s.pass(); err != nil {
+		return time.Time{}, err
+	}
+	return s.NodeAwareTransport.WriteToAddress(b, a)
+}
+
+func (s *sluice) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	if err := s.pass(); err != nil {
+		return nil, err
+	}
+	return s.NodeAwareTransport.DialAddressTimeout(a, timeout)
+}
+
+func (s *sluice) Shutdown() error {
+	close(s.done)
+	return s.NodeAwareTransport.Shutdown()
+}
