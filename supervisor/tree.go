@@ -75,6 +75,8 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		Status:           &p.raft,
 		Raft:             p.at(raft.Name),
 		Autopilot:        &p.autopilot,
+		GossipLAN:        p.at(lanName),
+		GossipWAN:        p.at(wanName),
 		Sessions:         p.at(session.Name),
 		Routes:           &p.routes,
 		WAN:              p.wanView(),

@@ -271,6 +271,7 @@ type sluice struct {
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 	done    chan struct{}
+	gone    chan struct{} // nothing comes any more
 
 	mu   sync.Mutex
 	flow chan struct{} // closed while it is open
@@ -284,6 +285,7 @@ func newSluice(wire memberlist.NodeAwareTransport) *sluice {
 		packets:            make(chan *memberlist.Packet),
 		streams:            make(chan net.Conn),
 		done:               make(chan struct{}),
+		gone:               make(chan struct{}),
 		flow:               make(chan struct{}),
 	}
 	close(s.flow)
@@ -292,20 +294,18 @@ func newSluice(wire memberlist.NodeAwareTransport) *sluice {
 	return s
 }
 
-// conduct passes on what comes, while the sluice is open.
+// conduct passes on what comes, while the sluice is open, and drops it at the end.
 func conduct[T any](s *sluice, from <-chan T, to chan<- T) {
 	for {
 		select {
 		case x := <-from:
-			if s.pass() != nil {
-				return
+			if s.pass() == nil {
+				select {
+				case to <- x:
+				case <-s.done:
+				}
 			}
-			select {
-			case to <- x:
-			case <-s.done:
-				return
-			}
-		case <-s.done:
+		case <-s.gone:
 			return
 		}
 	}
@@ -354,5 +354,6 @@ func (s *sluice) DialAddressTimeout(a memberlist.Address, timeout time.Duration)
 
 func (s *sluice) Shutdown() error {
 	close(s.done)
+	defer close(s.gone)
 	return s.NodeAwareTransport.Shutdown()
 }

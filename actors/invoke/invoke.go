@@ -66,6 +66,9 @@ type Config struct {
 	// without it nobody can ask for that.
 	Autopilot *messages.Published[wire.AutopilotState]
 
+	// GossipLAN and GossipWAN are the pools; nobody: they cannot be asked.
+	GossipLAN, GossipWAN ask.Address
+
 	// Sessions is who keeps the deadlines of sessions while this server leads. Nobody:
 	// none can be renewed.
 	Sessions ask.Address

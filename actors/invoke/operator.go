@@ -20,7 +20,7 @@ import (
 // log: the actors of a server answer them, and mostly the leader's.
 var Duties = []endpoint.Method{
 	AutopilotState, ServerHealth, RaftGetConfiguration, RaftRemovePeerByAddress, RaftRemovePeerByID, TransferLeader,
-	SessionRenew,
+	SessionRenew, CoordinateUpdate,
 }
 
 // The methods about the peer set. Consul has all of them but TransferLeader, for
