@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-metrics"
@@ -41,9 +42,34 @@ func newMetrics(rt *config.Runtime) *figures {
 			f.prometheus = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 		}
 	}
+	if at := rt.Telemetry.StatsiteAddress; at != "" {
+		if sink, err := metrics.NewStatsiteSink(at); err == nil { // it connects, and connects again, by itself
+			sinks = append(sinks, sink)
+		}
+	}
+	if at := rt.Telemetry.StatsdAddress; at != "" {
+		if sink, err := metrics.NewStatsdSink(at); err == nil {
+			sinks = append(sinks, sink)
+		}
+	}
 	cfg := metrics.DefaultConfig(rt.Telemetry.MetricsPrefix)
 	cfg.EnableHostname = !rt.Telemetry.DisableHostname
+	cfg.FilterDefault = rt.Telemetry.FilterDefault
+	cfg.AllowedPrefixes, cfg.BlockedPrefixes = filters(rt.Telemetry.PrefixFilter)
 	// It fails only for a configuration that this is not.
 	_, _ = metrics.NewGlobal(cfg, sinks)
 	return f
+}
+
+// filters tells the rules of prefix_filter apart. The configuration has checked that
+// each begins with + or -.
+func filters(rules []string) (allowed, blocked []string) {
+	for _, rule := range rules {
+		if prefix, ok := strings.CutPrefix(rule, "+"); ok {
+			allowed = append(allowed, prefix)
+		} else {
+			blocked = append(blocked, strings.TrimPrefix(rule, "-"))
+		}
+	}
+	return allowed, blocked
 }

@@ -168,7 +168,7 @@ func dnsConfig(rt *config.Runtime) messages.DNSConfig {
 		UDPResponseRate:   d.UDPResponseRate,
 		EnableTruncate:    d.EnableTruncate,
 		DisableCompress:   d.DisableCompression,
-		NodeMetaTXT:       true,
+		NodeMetaTXT:       d.NodeMetaTXT,
 		SOA:               messages.SOAConfig{Refresh: uint32(d.SOA.Refresh), Retry: uint32(d.SOA.Retry), Expire: uint32(d.SOA.Expire), MinTTL: uint32(d.SOA.MinTTL)},
 		Recursors:         rt.Recursors,
 		RecursorTimeout:   d.RecursorTimeout,
@@ -176,7 +176,9 @@ func dnsConfig(rt *config.Runtime) messages.DNSConfig {
 	}
 }
 
-func logFile(rt *config.Runtime) logs.FileOptions { return logs.FileOptions{Path: rt.LogFile} }
+func logFile(rt *config.Runtime) logs.FileOptions {
+	return logs.FileOptions{Path: rt.LogFile, MaxBytes: int64(rt.LogRotateBytes), MaxAge: rt.LogRotateDuration, MaxFiles: rt.LogRotateMaxFiles}
+}
 
 // addrPort reads an address that the configuration has checked; the zero value for
 // a listener that is disabled.

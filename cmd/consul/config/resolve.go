@@ -41,7 +41,7 @@ func resolve(all settings, dev bool, host Host) (*Runtime, []Warning, error) {
 	}
 	for _, step := range []func(){
 		r.names, r.meta, r.election, r.bind, r.advertise, r.servers, r.listeners, r.ports,
-		r.joins, r.leaving, r.encryption, r.security, r.sockets, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.definitions, r.mesh,
+		r.joins, r.leaving, r.encryption, r.security, r.sockets, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.telemetry, r.definitions, r.mesh,
 	} {
 		step()
 	}
@@ -279,6 +279,15 @@ func (r *resolver) queries() {
 	for _, name := range sortedKeys(r.HTTP.ResponseHeaders) {
 		if !headerPattern.MatchString(name) || strings.ContainsAny(r.HTTP.ResponseHeaders[name], "\r\n\x00") {
 			r.bad("http_config.response_headers", "has header %q, which cannot be sent: a name is letters, digits and dashes, a value is one line", name)
+		}
+	}
+}
+
+// telemetry judges the rules about metrics.
+func (r *resolver) telemetry() {
+	for _, rule := range r.Telemetry.PrefixFilter {
+		if len(rule) < 2 || rule[0] != '+' && rule[0] != '-' {
+			r.bad("telemetry.prefix_filter", "has rule %q. Must begin with + for metrics to keep or - for metrics to drop, as in \"-consul.runtime\"", rule)
 		}
 	}
 }

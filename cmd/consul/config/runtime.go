@@ -108,9 +108,14 @@ type Runtime struct {
 	Performance           Performance   `config:"performance"`
 	Autopilot             Autopilot     `config:"autopilot"`
 
-	LogLevel    string `config:"log_level"` // trace, debug, info, warn or err
-	LogJSON     bool   `config:"log_json"`
-	LogFile     string `config:"log_file"`
+	LogLevel string `config:"log_level"` // trace, debug, info, warn or err
+	LogJSON  bool   `config:"log_json"`
+	LogFile  string `config:"log_file"`
+
+	LogRotateDuration time.Duration `config:"log_rotate_duration"`
+	LogRotateBytes    int           `config:"log_rotate_bytes"`
+	LogRotateMaxFiles int           `config:"log_rotate_max_files"`
+
 	PidFile     string `config:"pid_file"`
 	EnableDebug bool   `config:"enable_debug"`
 
@@ -252,6 +257,7 @@ type DNS struct {
 	SOA                SOA                      `config:"soa"`
 	RecursorTimeout    time.Duration            `config:"recursor_timeout"`
 	RecursorStrategy   string                   `config:"recursor_strategy"` // sequential or random
+	NodeMetaTXT        bool                     `config:"enable_additional_node_meta_txt"`
 }
 
 // SOA are the numbers of the zone's SOA record, in seconds.
@@ -267,6 +273,10 @@ type Telemetry struct {
 	MetricsPrefix           string        `config:"metrics_prefix"`
 	DisableHostname         bool          `config:"disable_hostname"`
 	PrometheusRetentionTime time.Duration `config:"prometheus_retention_time"` // 0 is off
+	StatsiteAddress         string        `config:"statsite_address"`
+	StatsdAddress           string        `config:"statsd_address"`
+	PrefixFilter            []string      `config:"prefix_filter"` // "+" or "-" and the beginning of a name
+	FilterDefault           bool          `config:"filter_default"`
 }
 
 // runtimeFields ties the keys of the table to the fields of Runtime.

@@ -228,7 +228,7 @@ telemetry {
   prometheus_retention_time = "0s"
   enable_host_metrics = false
   filter_default = true
-  prefix_filter = ["x", "y"]
+  prefix_filter = ["+x", "-y"]
   disable_per_tenancy_usage_metrics = false
   retry_failed_connection = true
   statsite_address = "x"
