@@ -41,6 +41,8 @@ type Config struct {
 
 	Autopilot wire.AutopilotConfig // of a new datacenter
 
+	TranslateWANAddrs bool // what is in other datacenters is told at its WAN addresses
+
 	RejoinAfterLeave bool
 
 	// Reload reads the configuration again, on a goroutine. The definitions that it

@@ -2,20 +2,24 @@ package supervisor
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/http"
+	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/leave"
 	"github.com/actor-consul/consul/actors/local"
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/actors/raft"
 	"github.com/actor-consul/consul/actors/rpc"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // self is where the root is reached.
@@ -47,7 +51,48 @@ func (p *plot) dns() actor.Producer {
 		View:       p.fsm.View,
 		DNS:        p.cfg.DNS.Config,
 		LAN:        &p.lan,
+		Elsewhere:  p.elsewhere(),
+
+		TranslateWANAddrs: p.cfg.TranslateWANAddrs,
 	})
+}
+
+// elsewhere is how DNS asks other datacenters.
+func (p *plot) elsewhere() *dns.Elsewhere {
+	return &dns.Elsewhere{
+		Node: func(ctx context.Context, args *wire.NodeSpecificRequest) (*wire.Node, error) {
+			reply, err := readFresh(ctx, p.invoker, endpoint.NodeServices, args, args.Options())
+			if err != nil || reply.NodeServices == nil {
+				return nil, err
+			}
+			return reply.NodeServices.Node, nil
+		},
+		Datacenters: func(ctx context.Context) (names []string, err error) {
+			err = invoke.Do(ctx, p.invoker, invoke.ListDatacenters, &wire.DatacentersRequest{}, &names)
+			return names, err
+		},
+		Instances: func(ctx context.Context, args *wire.ServiceSpecificRequest) (wire.CheckServiceNodes, error) {
+			reply, err := readFresh(ctx, p.invoker, endpoint.HealthServiceNodes, args, args.Options())
+			if err != nil {
+				return nil, err
+			}
+			return reply.Nodes, nil
+		},
+	}
+}
+
+// readFresh asks again, of the leader, when an answer is staler than the options, which
+// are those of args, allow.
+func readFresh[A, R any](ctx context.Context, inv *invoke.Invoker, ep endpoint.Read[A, R], args *A, opts *wire.QueryOptions) (*R, error) {
+	reply := new(R)
+	err := invoke.Read(ctx, inv, ep, args, reply)
+	most := opts.MaxStaleDuration
+	if err != nil || !opts.AllowStale || most <= 0 || any(reply).(wire.Reply).Meta().LastContact <= most {
+		return reply, err
+	}
+	opts.AllowStale, opts.MaxStaleDuration = false, 0
+	reply = new(R)
+	return reply, invoke.Read(ctx, inv, ep, args, reply)
 }
 
 func (p *plot) http() actor.Producer {
@@ -92,10 +137,13 @@ func (p *plot) http() actor.Producer {
 		Limits:          limits,
 		ResponseHeaders: cfg.HTTP.ResponseHeaders,
 		EnableDebug:     cfg.HTTP.EnableDebug,
-		LogText:         logs.AppendText,
-		LogJSON:         logs.AppendJSON,
-		ParseLevel:      logs.ParseLevel,
-		Metrics:         cfg.HTTP.Metrics,
+
+		TranslateWANAddrs: cfg.TranslateWANAddrs,
+
+		LogText:    logs.AppendText,
+		LogJSON:    logs.AppendJSON,
+		ParseLevel: logs.ParseLevel,
+		Metrics:    cfg.HTTP.Metrics,
 	})
 }
 

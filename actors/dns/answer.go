@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type zone struct {
 	domain     string // the first of them, in lower case, ends in a dot
 	datacenter string
 	lan        *messages.Published[messages.PoolView] // nil: unknown
+	translate  bool                                   // what is elsewhere is at its WAN address
 }
 
 func newZone(cfg Config) *zone {
@@ -30,6 +32,7 @@ func newZone(cfg Config) *zone {
 		domain:     strings.ToLower(dns.Fqdn(cfg.Domain)),
 		datacenter: strings.ToLower(cfg.Datacenter),
 		lan:        cfg.LAN,
+		translate:  cfg.TranslateWANAddrs,
 	}
 }
 
@@ -48,12 +51,32 @@ type query struct {
 
 	basis *basis // what was read to answer it
 
+	// What find has found out: where the lookup is answered, by whom, and whether at
+	// WAN addresses.
+	datacenter string
+	source     source
+	wan        bool
+
+	// elsewhere asks the datacenter of a lookup, and waits; nil if there are no others.
+	elsewhere func(lookup) (*theirs, error)
+
 	// outside asks the recursors for the address records of a name; nil if there
 	// are no recursors.
 	outside func(name string) []dns.RR
 
 	path []string // names whose CNAMEs led here
 }
+
+// source is who knows what is looked up.
+type source interface {
+	// node returns the node of that name or ID, nil if there is none.
+	node(q *query, name string) *wire.Node
+	// instances returns the instances of a service, whatever their health.
+	instances(q *query, l lookup) wire.CheckServiceNodes
+}
+
+// ours is the catalog of our own datacenter, as q.view has it.
+type ours struct{}
 
 // answer answers a question whose name is in the zone: labels are those before
 // the zone's own.
@@ -80,8 +103,19 @@ func transfer(qtype uint16) bool { return qtype == dns.TypeAXFR || qtype == dns.
 
 // find answers what a name in the zone asks for.
 func (z *zone) find(q *query, l lookup) *response {
-	if !z.here(l) {
+	if l.kind == kindAddr { // it says itself what it is, wherever that is
+		return z.addr(q, l)
+	}
+	if l.kind == kindInvalid || l.peer != "" {
 		return z.noName(q)
+	}
+	at := *q
+	q = &at
+	q.datacenter, q.source, q.wan = z.datacenter, ours{}, false
+	if l.datacenter != "" && l.datacenter != z.datacenter {
+		if r := z.goElsewhere(q, l); r != nil {
+			return r
+		}
 	}
 	q.basis.fleeting = q.basis.fleeting || !keepable[l.kind]
 	switch l.kind {
@@ -93,8 +127,6 @@ func (z *zone) find(q *query, l lookup) *response {
 		// There are no virtual addresses without a mesh; Consul then says that the
 		// name exists and has none.
 		return &response{}
-	case kindAddr:
-		return z.addr(q, l)
 	case kindEmpty:
 		return z.noData(q)
 	default:
@@ -107,9 +139,23 @@ var keepable = map[kind]bool{
 	kindInvalid: true, kindEmpty: true, kindNode: true, kindService: true, kindConnect: true, kindVirtual: true, kindAddr: true,
 }
 
-// here says whether a lookup is about our own datacenter.
-func (z *zone) here(l lookup) bool {
-	return l.peer == "" && (l.datacenter == "" || l.datacenter == z.datacenter)
+// goElsewhere has another datacenter be the source of q, or returns what to answer
+// instead: one that nobody knows has no names, and of one that does not answer nobody
+// knows. What is found there is not kept, since nobody says when it changes.
+func (z *zone) goElsewhere(q *query, l lookup) *response {
+	if q.elsewhere == nil || l.kind == kindVirtual {
+		return z.noName(q)
+	}
+	q.basis.fleeting = true
+	said, err := q.elsewhere(l)
+	switch {
+	case errors.Is(err, wire.ErrNoDCPath):
+		return z.noName(q)
+	case err != nil:
+		return &response{rcode: dns.RcodeServerFailure}
+	}
+	q.datacenter, q.source, q.wan = l.datacenter, said, z.translate
+	return nil
 }
 
 // noName answers that a name does not exist.
@@ -155,7 +201,7 @@ const maxServers = 3
 func (z *zone) servers(q *query) *response {
 	r := &response{free: true, most: maxServers}
 	for _, s := range z.candidates(q) {
-		name, ok := z.nodeName(strings.ToLower(s.name), q.domain)
+		name, ok := nodeName(strings.ToLower(s.name), z.datacenter, q.domain)
 		if !ok || !hostName(s.name) {
 			continue
 		}

@@ -17,10 +17,7 @@ func (z *zone) node(q *query, l lookup) *response {
 	default:
 		return &response{} // as Consul, which does not even look
 	}
-	_, node := q.view.Node(q.basis.watch, l.name)
-	if node == nil {
-		_, node = q.view.NodeByID(q.basis.watch, l.name)
-	}
+	node := q.source.node(q, l.name)
 	if node == nil {
 		return z.noName(q)
 	}
@@ -40,7 +37,7 @@ func (z *zone) node(q *query, l lookup) *response {
 // nodeAddress returns the address record of a node, or a CNAME and where it leads
 // to if the node is at a host name.
 func (z *zone) nodeAddress(q *query, node *wire.Node) []dns.RR {
-	at := nodeAt(q.qtype, node)
+	at := nodeAt(q, node)
 	if addr, ok := parseAddr(at); ok {
 		if !wants(q.qtype, addr) {
 			return nil
@@ -70,21 +67,54 @@ func domainName(s string) (string, bool) {
 	return s, ok
 }
 
-// nodeAt returns where a question of that type finds a node: at its address of
-// that version of IP if it has one, else at its address.
-func nodeAt(qtype uint16, node *wire.Node) string {
-	tagged := ""
-	switch qtype {
-	case dns.TypeA:
-		tagged = node.TaggedAddresses[wire.TaggedAddressLANIPv4]
-	case dns.TypeAAAA:
-		tagged = node.TaggedAddresses[wire.TaggedAddressLANIPv6]
+// node implements source.
+func (ours) node(q *query, name string) *wire.Node {
+	_, node := q.view.Node(q.basis.watch, name)
+	if node == nil {
+		_, node = q.view.NodeByID(q.basis.watch, name)
 	}
-	if tagged != "" {
-		return tagged
+	return node
+}
+
+// nodeAt returns where a question finds a node: at its address of the version of IP
+// that is asked for if it has one, else at its address.
+func nodeAt(q *query, node *wire.Node) string {
+	for _, tag := range wantedTags(q) {
+		if at := node.TaggedAddresses[tag]; at != "" {
+			return at
+		}
 	}
 	return node.Address
 }
+
+// wantedTags returns the tags of the addresses that a question asks for, before that which
+// has none.
+func wantedTags(q *query) []string {
+	t := lanTags
+	if q.wan {
+		t = wanTags
+	}
+	switch q.qtype {
+	case dns.TypeA:
+		return t.v4
+	case dns.TypeAAAA:
+		return t.v6
+	default:
+		return t.any
+	}
+}
+
+// The tags of addresses by the version of IP that is asked for.
+var (
+	lanTags = tagsOf{v4: []string{wire.TaggedAddressLANIPv4}, v6: []string{wire.TaggedAddressLANIPv6}}
+	wanTags = tagsOf{
+		v4:  []string{wire.TaggedAddressWANIPv4, wire.TaggedAddressWAN},
+		v6:  []string{wire.TaggedAddressWANIPv6, wire.TaggedAddressWAN},
+		any: []string{wire.TaggedAddressWAN},
+	}
+)
+
+type tagsOf struct{ v4, v6, any []string }
 
 // metaRecords returns a TXT record for each pair of a node's metadata.
 func metaRecords(name string, node *wire.Node, ttl uint32) []dns.RR {

@@ -16,7 +16,7 @@ func (z *zone) reverse(q *query, addr netip.Addr) *response {
 	q.basis.oneView = true
 	name, ok := "", false
 	if node := q.view.NodeAt(addr); node != nil {
-		name, ok = z.nodeName(node.Node, z.domain)
+		name, ok = nodeName(node.Node, z.datacenter, z.domain)
 	} else if svc := q.view.ServiceAt(addr); svc != nil {
 		name, ok = z.serviceName(svc.Service, z.domain)
 	}

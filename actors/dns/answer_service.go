@@ -12,7 +12,7 @@ import (
 
 // service answers with the instances of a service that are well.
 func (z *zone) service(q *query, l lookup) *response {
-	instances := healthy(z.instances(q, l), q.set.OnlyPassing)
+	instances := healthy(q.source.instances(q, l), q.set.OnlyPassing)
 	if len(instances) == 0 && strings.HasPrefix(l.name, "_") {
 		return z.noData(q) // names of RFC 2782 end in it
 	}
@@ -32,7 +32,8 @@ func (z *zone) service(q *query, l lookup) *response {
 	return r
 }
 
-func (z *zone) instances(q *query, l lookup) wire.CheckServiceNodes {
+// instances implements source.
+func (ours) instances(q *query, l lookup) wire.CheckServiceNodes {
 	var found wire.CheckServiceNodes
 	switch {
 	case l.kind == kindConnect:
@@ -102,27 +103,30 @@ func (z *zone) anyName(q *query, hosts []string, ttl uint32) *response {
 // node's. A service whose address is the very name that was asked for is at its
 // node, too; it would lead nowhere.
 func instanceAt(q *query, inst *wire.CheckServiceNode) string {
-	at := serviceAt(q.qtype, inst.Service)
+	at := serviceAt(q, inst.Service)
 	if at == "" || strings.EqualFold(dns.Fqdn(at), q.name) {
-		return nodeAt(q.qtype, inst.Node)
+		return nodeAt(q, inst.Node)
 	}
 	return at
 }
 
 // serviceAt returns the address of a service, of the version of IP that a question
-// of that type asks for if it has one. It is empty if it is the node's.
-func serviceAt(qtype uint16, s *wire.NodeService) string {
-	tagged := ""
-	switch qtype {
-	case dns.TypeA:
-		tagged = s.TaggedAddresses[wire.TaggedAddressLANIPv4].Address
-	case dns.TypeAAAA:
-		tagged = s.TaggedAddresses[wire.TaggedAddressLANIPv6].Address
-	}
-	if tagged != "" {
-		return tagged
+// asks for if it has one. It is empty if it is the node's.
+func serviceAt(q *query, s *wire.NodeService) string {
+	for _, tag := range wantedTags(q) {
+		if at := s.TaggedAddresses[tag].Address; at != "" {
+			return at
+		}
 	}
 	return s.Address
+}
+
+// portOf returns the port of an instance, as an SRV record has it.
+func portOf(q *query, s *wire.NodeService) uint16 {
+	if at := s.TaggedAddresses[wire.TaggedAddressWAN]; q.wan && at.Port != 0 {
+		return port(at.Port)
+	}
+	return port(s.Port)
 }
 
 // srvKey tells the SRV records of instances apart.
@@ -153,7 +157,7 @@ func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *re
 			Hdr:      header(q.name, dns.TypeSRV, ttl),
 			Priority: 1,
 			Weight:   weight(inst),
-			Port:     port(inst.Service.Port),
+			Port:     portOf(q, inst.Service),
 			Target:   target,
 		})
 		at, known := hosts[target]
@@ -163,7 +167,7 @@ func (z *zone) srv(q *query, instances []*wire.CheckServiceNode, ttl uint32) *re
 		}
 		r.refers = append(r.refers, at)
 		if q.set.NodeMetaTXT && len(inst.Node.Meta) > 0 {
-			if name, ok := z.nodeName(inst.Node.Node, q.domain); ok {
+			if name, ok := nodeName(inst.Node.Node, q.datacenter, q.domain); ok {
 				r.meta = append(r.meta, metaRecords(name, inst.Node, ttl)...)
 			}
 		}
@@ -194,12 +198,12 @@ func (z *zone) target(q *query, inst *wire.CheckServiceNode) (string, netip.Addr
 		}
 		return name, netip.Addr{}
 	}
-	if inst.Service.Address == "" || at != inst.Service.Address {
-		if name, ok := z.nodeName(inst.Node.Node, q.domain); ok {
+	if own := serviceAt(q, inst.Service); own == "" || at != own {
+		if name, ok := nodeName(inst.Node.Node, q.datacenter, q.domain); ok {
 			return name, addr
 		}
 	}
-	return z.addrName(addr, q.domain), addr
+	return addrName(addr, q.datacenter, q.domain), addr
 }
 
 // weight is the weight of an instance by the worst of its checks.

@@ -30,6 +30,7 @@ type server struct {
 	zone     *zone
 	settings *messages.Published[settings]
 	others   *recursors
+	far      *elsewhere
 	kept     *responses
 	root     *actor.RootContext
 	self     *actor.PID
@@ -46,7 +47,7 @@ type server struct {
 func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], root *actor.RootContext, self *actor.PID) *server {
 	s := &server{
 		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
-		others: newRecursors(log, cfg.Limits.Recursions), kept: newResponses(maxKept), root: root, self: self,
+		others: newRecursors(log, cfg.Limits.Recursions), far: newElsewhere(cfg, log), kept: newResponses(maxKept), root: root, self: self,
 		labels: []metrics.Label{{Name: "node", Value: cfg.NodeName}},
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
@@ -232,6 +233,9 @@ func (s *server) query(low *dns.Msg, set *settings) *query {
 		name: low.Question[0].Name, qtype: low.Question[0].Qtype, domain: s.zone.domain,
 		edns: low.IsEdns0() != nil,
 		view: s.cfg.View(), set: set, now: time.Now(), intn: rand.IntN, basis: newBasis(),
+	}
+	if s.cfg.Elsewhere != nil {
+		q.elsewhere = func(l lookup) (*theirs, error) { return s.far.find(s.ctx, l, set) }
 	}
 	if len(set.Recursors) > 0 {
 		q.outside = s.outside(q.qtype, set)

@@ -29,6 +29,12 @@ type Config struct {
 	// LAN names the servers while the catalog has none yet. Optional.
 	LAN *messages.Published[messages.PoolView]
 
+	// Elsewhere asks other datacenters. nil: there are none.
+	Elsewhere *Elsewhere
+	// TranslateWANAddrs makes nodes and services of other datacenters be found at
+	// their WAN addresses, where they have some (translate_wan_addrs).
+	TranslateWANAddrs bool
+
 	// DNS is how to answer, until a Reconfigure says otherwise.
 	DNS messages.DNSConfig
 
@@ -47,6 +53,9 @@ type Limits struct {
 	IdleTimeout  time.Duration // for each further one
 	WriteTimeout time.Duration // for a client to take an answer
 	Recursions   int           // queries that wait for recursors at the same time
+
+	Elsewhere        int           // queries that wait for other datacenters at the same time
+	ElsewhereTimeout time.Duration // for another datacenter to answer
 }
 
 // DefaultLimits are generous to a resolver and bound what anybody else can hold.
@@ -58,6 +67,9 @@ func DefaultLimits() Limits {
 		IdleTimeout:  8 * time.Second, // as miekg/dns
 		WriteTimeout: 2 * time.Second,
 		Recursions:   1024,
+
+		Elsewhere:        1024,
+		ElsewhereTimeout: 3 * time.Second, // less than a resolver waits
 	}
 }
 
@@ -69,6 +81,8 @@ func (l Limits) orDefaults() Limits {
 	orDefault(&l.IdleTimeout, d.IdleTimeout)
 	orDefault(&l.WriteTimeout, d.WriteTimeout)
 	orDefault(&l.Recursions, d.Recursions)
+	orDefault(&l.Elsewhere, d.Elsewhere)
+	orDefault(&l.ElsewhereTimeout, d.ElsewhereTimeout)
 	return l
 }
 

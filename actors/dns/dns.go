@@ -25,8 +25,12 @@
 // A restart of the actor opens the sockets anew at the same ports; what was
 // reconfigured stays in force.
 //
-// It answers for its own datacenter only, and knows no prepared queries: those
-// names do not exist.
+// What is asked of another datacenter is asked of a server there (elsewhere.go): once
+// for all who ask the same at the same time, by so many and for so long. A datacenter
+// that nobody knows has no names; one that does not answer is a SERVFAIL and a line in
+// the log.
+//
+// It knows no prepared queries: those names do not exist.
 package dns
 
 import (

@@ -11,10 +11,10 @@ import (
 // The names below are under a domain that ends in a dot, and are in the form in
 // which miekg/dns wants them.
 
-// nodeName returns the name of a node, and whether DNS can carry it: a node may be
+// nodeName returns the name of a node of a datacenter, and whether DNS can carry it: a node may be
 // called anything.
-func (z *zone) nodeName(node, domain string) (string, bool) {
-	name := escape(node) + ".node." + z.datacenter + "." + domain
+func nodeName(node, datacenter, domain string) (string, bool) {
+	name := escape(node) + ".node." + datacenter + "." + domain
 	_, ok := dns.IsDomainName(name)
 	return name, ok
 }
@@ -27,8 +27,8 @@ func (z *zone) serviceName(service, domain string) (string, bool) {
 }
 
 // addrName returns the name that spells an address.
-func (z *zone) addrName(addr netip.Addr, domain string) string {
-	return hex.EncodeToString(addr.AsSlice()) + ".addr." + z.datacenter + "." + domain
+func addrName(addr netip.Addr, datacenter, domain string) string {
+	return hex.EncodeToString(addr.AsSlice()) + ".addr." + datacenter + "." + domain
 }
 
 // escape keeps a backslash from being read as the start of an escape.

@@ -108,6 +108,9 @@ func (a *api) always(h http.Header) {
 func (a *api) serve(w *writer, r *request, line *route) {
 	if !line.bare {
 		w.Header().Set("X-Consul-Default-ACL-Policy", "allow")
+		if a.cfg.TranslateWANAddrs {
+			w.Header().Set("X-Consul-Translate-Addresses", "true")
+		}
 	}
 	on, err := a.admit(r, line)
 	switch {

@@ -60,6 +60,9 @@ type Config struct {
 	// DiscoveryMaxStale makes reads of catalog and health stale unless they say
 	// otherwise, if the answer is no older (discovery_max_stale).
 	DiscoveryMaxStale time.Duration
+	// TranslateWANAddrs shows nodes and services of other datacenters at their WAN
+	// addresses, where they have some (translate_wan_addrs).
+	TranslateWANAddrs bool
 	// EnableDebug serves /debug/pprof/.
 	EnableDebug bool
 

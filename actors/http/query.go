@@ -52,6 +52,9 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg := &r.api.cfg; cfg.TranslateWANAddrs && any(args).(wire.Request).RequestDatacenter() != cfg.Facts.Datacenter {
+		translate(reply)
+	}
 	ans, err := q.show(r, reply)
 	if err != nil {
 		return nil, err

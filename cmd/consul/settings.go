@@ -92,9 +92,10 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			DebugConfig:       debugConfig(rt),
 			Metrics:           newMetrics(rt),
 		},
-		RPC:              supervisor.RPC{Listeners: listeners(rt.RPCListeners), Explicit: rt.RPCRequired},
-		Version:          supervisor.Version{Compat: version.Compat, Own: version.Version, Revision: build.Revision, Date: build.Date},
-		RejoinAfterLeave: rt.RejoinAfterLeave,
+		RPC:               supervisor.RPC{Listeners: listeners(rt.RPCListeners), Explicit: rt.RPCRequired},
+		Version:           supervisor.Version{Compat: version.Compat, Own: version.Version, Revision: build.Revision, Date: build.Date},
+		TranslateWANAddrs: rt.TranslateWANAddrs,
+		RejoinAfterLeave:  rt.RejoinAfterLeave,
 	}
 }
 
