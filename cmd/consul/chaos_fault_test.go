@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,6 +22,11 @@ type fault struct {
 	network bool          // it needs one
 }
 
+// longPart is long enough for gossip to regard the other side as failed, for the
+// leader to take it out of the peer set where enough servers remain, and for TCP to
+// try again hardly ever.
+const longPart = 30 * time.Second
+
 // longPause is what a process sees as a jump of all its clocks.
 const longPause = 30 * time.Second
 
@@ -32,7 +38,7 @@ func onNetwork(name string, do func(*chaos)) fault {
 }
 
 func onProcess(name string, lasts time.Duration, do func(*chaos) (mend func())) fault {
-	return fault{name: name, lasts: lasts, rest: 2 * time.Second, do: do}
+	return fault{name: name, lasts: lasts, rest: time.Second, do: do}
 }
 
 var (
@@ -48,6 +54,17 @@ var (
 		leader := c.leader()
 		c.network.Part([]int{leader}, c.others(leader))
 	})
+	partLong = fault{name: "part-long", network: true, do: func(c *chaos) func() {
+		leader, order := c.leader(), c.shuffled()
+		most := len(c.servers)/2 + 1
+		if c.chance.IntN(2) == 0 { // so that it is in the minority
+			i := slices.Index(order, leader)
+			order[i], order[most] = order[most], leader
+		}
+		c.network.Part(order[:most], append(order[most:], len(c.servers)))
+		<-time.After(longPart)
+		return c.network.Heal
+	}}
 	oneWay = onNetwork("one-way", func(c *chaos) {
 		order := c.shuffled()
 		c.network.Cut(order[0], order[1])
@@ -70,9 +87,9 @@ var (
 		c.network.Part(order[1:half], order[half:])
 	})
 
-	pauseOne    = onProcess("pause", 3*time.Second, func(c *chaos) func() { return c.pause(c.chance.IntN(len(c.servers))) })
-	pauseLeader = onProcess("pause-leader", 3*time.Second, func(c *chaos) func() { return c.pause(c.leader()) })
-	pauseMost   = onProcess("pause-most", 3*time.Second, func(c *chaos) func() {
+	pauseOne    = onProcess("pause", 2*time.Second, func(c *chaos) func() { return c.pause(c.chance.IntN(len(c.servers))) })
+	pauseLeader = onProcess("pause-leader", 2*time.Second, func(c *chaos) func() { return c.pause(c.leader()) })
+	pauseMost   = onProcess("pause-most", 2*time.Second, func(c *chaos) func() {
 		return c.pause(c.shuffled()[:len(c.servers)/2+1]...)
 	})
 	pauseLong = onProcess("pause-long", 0, func(c *chaos) func() {

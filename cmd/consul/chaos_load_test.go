@@ -23,11 +23,24 @@ const (
 	// seen so many operations, or so many with an unknown outcome: the work of the
 	// checker grows with both, with the second exponentially.
 	chaosKeys        = 5
-	chaosMostOps     = 400
+	chaosMostOps     = 1000
 	chaosMostUnknown = 5
-	// chaosPatience is how long a client waits for an answer, at least and at most.
-	chaosLeastPatience = time.Second
-	chaosMostPatience  = 9 * time.Second
+)
+
+// patience is how long a client waits for an answer, at least and at most, and how
+// soon it asks again.
+type patience struct {
+	least, most time.Duration
+	pause       time.Duration // at most, between two questions
+}
+
+var (
+	patient = patience{800 * time.Millisecond, 9 * time.Second, 8 * time.Millisecond}
+	// Who does not give up is as the official client is, unless it is told to.
+	steadfast = patience{agenttest.Patience, agenttest.Patience + time.Second, 50 * time.Millisecond}
+	// Who reads and gives up soon has asked lately whenever a server wakes up that
+	// does not know yet what it has slept through.
+	impatient = patience{100 * time.Millisecond, 300 * time.Millisecond, 30 * time.Millisecond}
 )
 
 // chaosLoad is clients that read and write keys.
@@ -41,18 +54,27 @@ type chaosLoad struct {
 	keys  [chaosKeys]int
 	last  time.Time // something was answered
 	worst time.Duration
-	done  []int // by agent: operations that were answered
+	done  []int           // by agent: operations that were answered
+	slow  []time.Duration // by agent: the longest that anybody has waited for an answer, whatever it was
 }
 
-// newChaosLoad returns a load with so many clients at each agent.
+// newChaosLoad returns a load with so many clients at each agent, three times as many
+// that only read, and one that does not give up.
 func newChaosLoad(c *chaos, clients int) *chaosLoad {
-	l := &chaosLoad{chaos: c, last: time.Now(), done: make([]int, len(c.agents))}
+	l := &chaosLoad{chaos: c, last: time.Now(), done: make([]int, len(c.agents)), slow: make([]time.Duration, len(c.agents))}
 	for i, a := range c.agents {
-		for range clients {
+		add := func(p patience) {
 			l.clients = append(l.clients, &chaosClient{
-				load: l, number: len(l.clients) + 1, at: i, agent: a, http: a.HTTPClient(),
+				load: l, number: len(l.clients) + 1, at: i, agent: a, http: a.HTTPClient(), patience: p,
 				chance: rand.New(rand.NewPCG(c.chance.Uint64(), 0)), seen: map[string]chaosPair{},
 			})
+		}
+		add(steadfast)
+		for range clients {
+			add(patient)
+			for range 3 {
+				add(impatient)
+			}
 		}
 	}
 	return l
@@ -70,7 +92,7 @@ func (l *chaosLoad) begin() (end func()) {
 				case <-over:
 					c.http.CloseIdleConnections()
 					return
-				case <-time.After(c.upTo(8 * time.Millisecond)):
+				case <-time.After(c.upTo(c.pause)):
 					c.step(n)
 				}
 			}
@@ -101,6 +123,13 @@ func (l *chaosLoad) answered(at int) {
 	l.worst = max(l.worst, now.Sub(l.last))
 	l.last = now
 	l.done[at]++
+}
+
+// waited notes for how long somebody has waited for an agent.
+func (l *chaosLoad) waited(at int, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slow[at] = max(l.slow[at], rounded(d))
 }
 
 // gap returns the longest time in which nobody was answered.
@@ -137,6 +166,7 @@ type chaosClient struct {
 	http   *http.Client
 	chance *rand.Rand
 	seen   map[string]chaosPair // what it has read last, by key
+	patience
 }
 
 // chaosPair is what is there of a key. Index 0 is nothing.
@@ -153,7 +183,11 @@ func (c *chaosClient) upTo(d time.Duration) time.Duration {
 func (c *chaosClient) step(n int) {
 	key, value := c.load.key(c.chance.IntN(chaosKeys)), fmt.Sprintf("%d.%d", c.number, n)
 	pair, known := c.seen[key]
-	switch p := c.chance.IntN(20); {
+	p := c.chance.IntN(20)
+	if c.patience == impatient {
+		p %= 10
+	}
+	switch {
 	case p < 5 || !known:
 		c.get(key, "")
 	case p < 10:
@@ -228,13 +262,15 @@ func notDone(err error, answer string) bool {
 
 // ask sends one request and waits for the answer, for a while.
 func (c *chaosClient) ask(method, key, query, body string) (status int, answer []byte, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), chaosLeastPatience+c.upTo(chaosMostPatience-chaosLeastPatience))
+	ctx, cancel := context.WithTimeout(context.Background(), c.least+c.upTo(c.most-c.least))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.agent.HTTPAddr+"/v1/kv/"+key+"?"+query, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
+	began := time.Now()
 	resp, err := c.http.Do(req)
+	c.load.waited(c.at, time.Since(began))
 	if err != nil {
 		return 0, nil, err
 	}

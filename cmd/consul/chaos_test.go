@@ -31,10 +31,11 @@ var scenarios = []struct {
 	least  time.Duration // for which it goes on, whatever the flag says
 }{
 	{name: "partition", faults: []fault{partition}},
+	{name: "long-partition", faults: []fault{partLong}, least: longPart + time.Second},
 	{name: "leader-alone", faults: []fault{leaderAlone}},
 	{name: "one-way", faults: []fault{oneWay, leaderDeaf, leaderMute}},
 	{name: "bridge", faults: []fault{bridge}},
-	{name: "pause", faults: []fault{pauseOne, pauseLeader, pauseMost}},
+	{name: "pause", faults: []fault{pauseLeader, pauseLeader, pauseOne, pauseMost}},
 	{name: "long-pause", faults: []fault{pauseLong}, least: longPause},
 	{name: "kill", faults: []fault{killOne, killLeader, killAll}},
 	{name: "slow", faults: []fault{slowOne, slowLeader, slowAll}},
@@ -167,8 +168,8 @@ func (c *chaos) run(faults []fault, lasting time.Duration) {
 		c.t.Error(w)
 	}
 	all, unknown := c.history.count()
-	c.t.Logf("%v: %d operations on %d keys, %d of them with an unknown outcome, %d refused; longest gap %v",
-		done, all, len(c.history.keys), unknown, c.load.refused.Load(), rounded(c.load.gap()))
+	c.t.Logf("%v: %d operations on %d keys, %d of them with an unknown outcome, %d refused; longest gap %v, slowest answer of each agent %v",
+		done, all, len(c.history.keys), unknown, c.load.refused.Load(), rounded(c.load.gap()), c.load.slow)
 }
 
 // wait lets some time pass, at least so much and up to as much again.
