@@ -19,7 +19,7 @@ import (
 var (
 	chaosAll     = flag.Bool("chaos", false, "run TestChaos as a whole, instead of one pause")
 	chaosSeed    = flag.Uint64("chaos-seed", 0, "of what TestChaos does and when; 0: any")
-	chaosTime    = flag.Duration("chaos-time", 22*time.Second, "for how long each scenario of TestChaos breaks things")
+	chaosTime    = flag.Duration("chaos-time", 15*time.Second, "for how long each scenario of TestChaos breaks things")
 	chaosServers = flag.Int("chaos-servers", 0, "only the scenarios of TestChaos with so many servers; 0: all")
 	chaosOnly    = flag.String("chaos-only", "", "only the scenarios of TestChaos with this fault; empty: all")
 )
@@ -103,7 +103,12 @@ func newChaos(t *testing.T, servers, clients int) *chaos {
 	if c.network, err = network.New(t, servers+1); err != nil {
 		t.Logf("%v; nothing is done to the network", err)
 	}
-	c.launch(servers)
+	var more []string
+	if c.chance.IntN(2) == 0 {
+		t.Log("who has missed something is sent a snapshot")
+		more = oftenSnapshots
+	}
+	c.launch(servers, more)
 	for _, a := range c.agents {
 		c.apis = append(c.apis, a.Client())
 	}
@@ -112,13 +117,13 @@ func newChaos(t *testing.T, servers, clients int) *chaos {
 	return c
 }
 
-// launch starts the agents, all at once.
-func (c *chaos) launch(servers int) {
+// launch starts the agents, all at once, the servers with more arguments.
+func (c *chaos) launch(servers int, more []string) {
 	c.t.Helper()
 	var all []agenttest.Options
 	var join []string
 	for i := range servers + 1 {
-		o := agenttest.Options{Name: fmt.Sprintf("s%d", i+1), Args: []string{"-server", "-bootstrap-expect", fmt.Sprint(servers)}}
+		o := agenttest.Options{Name: fmt.Sprintf("s%d", i+1), Args: append([]string{"-server", "-bootstrap-expect", fmt.Sprint(servers)}, more...)}
 		if i == servers {
 			o.Name, o.Args = "client", nil
 		}
