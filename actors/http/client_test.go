@@ -2,6 +2,7 @@ package http
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -144,6 +145,82 @@ func TestOfficialConfigClient(t *testing.T) {
 	}
 	if _, _, err := entries.List("odd", nil); !isStatus(err, http.StatusInternalServerError) || !strings.Contains(err.Error(), "invalid config entry kind: odd") {
 		t.Errorf("an odd kind: %v", err)
+	}
+}
+
+func TestOfficialIntentionsClient(t *testing.T) {
+	c := official(t, newStage(t))
+	connect := c.Connect()
+	deny := &consul.Intention{SourceName: "*", DestinationName: "db", Action: consul.IntentionActionDeny}
+	if _, err := connect.IntentionUpsert(deny, nil); err != nil {
+		t.Fatal(err)
+	}
+	allow := &consul.Intention{SourceName: "web", DestinationName: "db", Action: consul.IntentionActionAllow}
+	id, _, err := connect.IntentionCreate(allow, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorized := func(client string) string {
+		got, err := c.Agent().ConnectAuthorize(&consul.AgentAuthorizeParams{Target: "db", ClientCertURI: "spiffe://x.consul/ns/default/dc/ny1/svc/" + client})
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprint(got.Authorized, " ", got.Reason)
+	}
+	if got := authorized("web"); got != "true Matched intention: web => db (allow)" {
+		t.Errorf("web: %s", got)
+	}
+	if got := authorized("api"); got != "false Matched intention: * => db (deny)" {
+		t.Errorf("api: %s", got)
+	}
+	if _, _, err := connect.IntentionCreate(allow, nil); !isStatus(err, http.StatusBadRequest) {
+		t.Errorf("created twice: %v", err)
+	}
+	allow.ID, allow.DestinationName = id, "x"
+	if _, err := connect.IntentionUpdate(allow, nil); !isStatus(err, http.StatusBadRequest) {
+		t.Errorf("moved: %v", err)
+	}
+	if exact, _, err := connect.IntentionGetExact("web", "db", nil); err != nil || exact.ID != id {
+		t.Errorf("exact: %+v, %v", exact, err)
+	}
+	if none, _, err := connect.IntentionGetExact("x", "db", nil); err != nil || none != nil {
+		t.Errorf("exact of none: %+v, %v", none, err)
+	}
+	if _, err := connect.IntentionDelete(id, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := connect.IntentionDelete(id, nil); !isStatus(err, http.StatusNotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	if _, err := connect.IntentionDeleteExact("*", "db", nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := connect.IntentionDeleteExact("*", "db", nil); err != nil {
+		t.Errorf("deleted twice: %v", err)
+	}
+	if list, _, err := connect.Intentions(nil); err != nil || len(list) != 0 {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	if got := authorized("api"); got != "true Default behavior configured by ACLs" {
+		t.Errorf("without intentions: %s", got)
+	}
+}
+
+func TestIntentionRefusals(t *testing.T) {
+	a := newStage(t).api(t)
+	for _, request := range []string{
+		"GET match", "GET match?by=source", "GET match?by=source&name=a/b/c", "GET check?source=a", "GET check?source=team/a&destination=b",
+		"GET exact?source=a", "PUT exact?source=a", "DELETE exact?destination=a", "GET hello", "PUT hello", "DELETE hello", "PUT exact?source=a&destination=b",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if got := call(a, method, "/v1/connect/intentions/"+path, `{}`); got.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", request, got.Code, got.Body)
+		}
+	}
+	for _, body := range []string{`{`, `{"ID":"x","SourceName":"a","DestinationName":"b","Action":"allow"}`, `{"SourceNS":"team","SourceName":"a"}`, `{"SourceName":"a"}`} {
+		if got := call(a, "POST", "/v1/connect/intentions", body); got.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", body, got.Code, got.Body)
+		}
 	}
 }
 

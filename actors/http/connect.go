@@ -101,8 +101,8 @@ var agentConnectLeaf = withConnect(func(r *request) (*answer, error) {
 	return ans, nil
 })
 
-// agentConnectAuthorize says whether a client may connect to a service. Nobody can
-// forbid it: there are no intentions, and no ACLs.
+// agentConnectAuthorize says whether a client may connect to a service: the intention
+// decides that is the first to fit, and without one everybody may.
 func agentConnectAuthorize(r *request) (*answer, error) {
 	if err := r.checkNames(noNames); err != nil {
 		return nil, err
@@ -118,11 +118,21 @@ func agentConnectAuthorize(r *request) (*answer, error) {
 	if err != nil {
 		return nil, refusal(http.StatusBadRequest, "ClientCertURI not a valid Connect identifier")
 	}
-	if _, err := connectca.ParseIdentity(uri); err != nil {
+	client, err := connectca.ParseIdentity(uri)
+	if err != nil {
 		return nil, refusal(http.StatusBadRequest, err.Error())
+	}
+	entries, err := r.intentionEntries()
+	if err != nil {
+		return nil, err
+	}
+	reason := "Default behavior configured by ACLs"
+	allowed, by := wire.MayConnect(wire.Intentions(entries), client.Service, ask.Target)
+	if by != nil {
+		reason = "Matched intention: " + by.String()
 	}
 	return with(struct {
 		Authorized bool
 		Reason     string
-	}{true, "Default behavior configured by ACLs"}), nil
+	}{allowed, reason}), nil
 }

@@ -174,6 +174,11 @@ func routes(cfg Config) []route {
 		at("/v1/agent/connect/ca/roots", get(agentConnectRoots)),
 		at("/v1/agent/connect/ca/leaf/", get(agentConnectLeaf)),
 		at("/v1/agent/connect/authorize", sized(post(agentConnectAuthorize), someBody)),
+		at("/v1/connect/intentions", get(intentionList), sized(post(intentionCreate), someBody)),
+		at("/v1/connect/intentions/match", get(intentionMatch)),
+		at("/v1/connect/intentions/check", get(intentionCheck)),
+		at("/v1/connect/intentions/exact", get(intentionExact), put(intentionPut), del(intentionRemove)),
+		at("/v1/connect/intentions/", get(intentionGet), put(intentionUpdate), del(intentionDelete)),
 		at("/v1/connect/ca/roots", get(connectRoots)),
 		at("/v1/connect/ca/configuration", get(connectConfiguration)),
 
