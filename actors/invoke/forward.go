@@ -122,7 +122,7 @@ func (inv *Invoker) oneOf(ctx context.Context, servers []messages.Server, method
 	none := &unreached{}
 	for i, s := range servers {
 		attempt, end := share(ctx, len(servers)-i, args)
-		err := inv.callWhile(attempt, func() bool { return inv.knows(s) }, s.Datacenter, s.Addr.String(), method, args, reply)
+		err := inv.callWhile(attempt, func() time.Duration { return inv.lost(s) }, s.Datacenter, s.Addr.String(), method, args, reply)
 		late := attempt.Err() != nil && ctx.Err() == nil
 		end()
 		if late && err != nil { // it had its share of the time

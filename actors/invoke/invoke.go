@@ -141,7 +141,7 @@ func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Req
 	}
 	return inv.hold(ctx, func() error {
 		if leader := inv.otherLeader(args); leader != "" {
-			return inv.callWhile(ctx, func() bool { return inv.leads(leader) }, inv.cfg.Datacenter, leader, m.Name(), args, reply)
+			return inv.callWhile(ctx, func() time.Duration { return inv.deposed(leader) }, inv.cfg.Datacenter, leader, m.Name(), args, reply)
 		}
 		return inv.here(ctx, m, args, reply)
 	})

@@ -2,6 +2,7 @@ package invoke_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,29 @@ import (
 
 	"github.com/actor-consul/consul/messages"
 )
+
+// TestNobodyLeads: who waits for a leader that is lost waits no longer than others.
+func TestNobodyLeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCaller(false)
+		c.status.Publish(&messages.RaftStatus{State: messages.Follower, LeaderAddr: "10.0.0.1:8300"})
+		c.answer = func(ctx context.Context, _ string, _ any) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { c.status.Publish(&messages.RaftStatus{State: messages.Follower}) })
+		if err := c.put(t.Context(), "dc1"); err == nil || errors.Is(err, messages.ErrNoLeader) {
+			t.Errorf("a write: %v, want one that says that nobody knows", err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if len(c.called) != 1 {
+			t.Errorf("%d calls, want 1", len(c.called))
+		}
+	})
+}
 
 // TestReplaced: who waits for a server that stands still waits no longer than for the
 // others to find another, and what may have been written is not written again.
@@ -32,7 +56,14 @@ func TestReplaced(t *testing.T) {
 		cut    bool
 	}{
 		{"by_another_leader", false, func(c *caller) { leader(c, stands) }, func(c *caller) { leader(c, next) }, true},
-		{"by_nobody_yet", false, func(c *caller) { leader(c, stands) }, func(c *caller) { leader(c, "") }, false},
+		{"by_nobody_for_a_while", false, func(c *caller) { leader(c, stands) }, func(c *caller) {
+			leader(c, "")
+			time.AfterFunc(6*time.Second, func() { leader(c, stands) })
+		}, false},
+		{"by_another_after_an_election", false, func(c *caller) { leader(c, stands) }, func(c *caller) {
+			leader(c, "")
+			time.AfterFunc(time.Second, func() { leader(c, next) })
+		}, true},
 		{"for_a_moment", false, func(c *caller) { leader(c, stands) }, func(c *caller) {
 			leader(c, next)
 			time.AfterFunc(time.Second, func() { leader(c, stands) })
