@@ -24,7 +24,7 @@ func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := dialTCP(ctx, address)
 	if err != nil || conf == nil {
 		return conn, err
 	}
@@ -34,6 +34,10 @@ func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, fmt.Errorf("TLS with %s: %w", address, explain(err))
 	}
 	return secure, nil
+}
+
+func dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{Control: control}).DialContext(ctx, "tcp", address)
 }
 
 // Raft opens a connection on which raft has been asked for.

@@ -63,9 +63,7 @@ func NewPool(cfg Config) *Pool {
 	cfg.MaxReply = cmp.Or(cfg.MaxReply, DefaultMaxReply)
 	cfg.StallTimeout = cmp.Or(cfg.StallTimeout, DefaultStallTimeout)
 	if cfg.Dial == nil {
-		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		}
+		cfg.Dial = dialTCP
 	}
 	p := &Pool{cfg: cfg, log: cfg.Logger.Named("consul").Named("rpc"), sessions: map[string]*session{}}
 	p.ctx, p.end = context.WithCancel(context.Background())
