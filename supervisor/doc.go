@@ -2,13 +2,14 @@
 // stops them in order. It is the only package that knows them all.
 //
 // The tree of a server, in start order (a client agent goes without catalog,
-// serverrpc, gossip-wan, raft, leader, session and autopilot, and has a replica of the catalog before
+// watch, serverrpc, gossip-wan, raft, leader, session and autopilot, and has a replica of the catalog before
 // dns); stopping goes from the bottom up, after the leave plan
 // (plan.go). TestDoc keeps the picture true.
 //
 //	logs        what was logged, for who watches
 //	catalog     the replicated state; a failure ends the agent
 //	certs       the certificates of this agent
+//	watch       what is waited for, evaluated when it changes
 //	serverrpc   port 8300
 //	router      which servers can be asked
 //	gossip-wan  the servers of all datacenters

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/actor-consul/consul/actors/answers"
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/autopilot"
 	"github.com/actor-consul/consul/actors/catalog"
@@ -28,6 +29,7 @@ import (
 	"github.com/actor-consul/consul/actors/serverrpc"
 	"github.com/actor-consul/consul/actors/serverrpc/client"
 	"github.com/actor-consul/consul/actors/session"
+	"github.com/actor-consul/consul/actors/watch"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -55,6 +57,7 @@ type plot struct {
 	fsm     *catalog.FSM // on clients, a replica
 	keys    *certs.Keychain
 	dialer  *client.Dialer
+	answers *answers.Table
 
 	lan, wan messages.Published[messages.PoolView]
 	routes   messages.Published[messages.Routes]
@@ -69,7 +72,9 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM(), keys: certs.NewKeychain(cfg.Node.Datacenter, cfg.DNS.Domain)}
 	p.dialer = &client.Dialer{TLS: p.outgoingTLS}
 	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir, Dial: p.dialer.Dial})
+	p.answers = answers.New(answers.Config{View: p.fsm.View, Follow: p.follow})
 	p.invoker = invoke.New(invoke.Config{
+		Answers:          p.answers,
 		Datacenter:       cfg.Node.Datacenter,
 		View:             p.fsm.View,
 		Status:           &p.raft,
@@ -120,7 +125,7 @@ func (p *plot) at(name string) ask.Address {
 // has says whether the tree of this agent has the actor.
 func (p *plot) has(name string) bool {
 	switch name {
-	case catalog.Name, serverrpc.Name, raft.Name, leader.Name, session.Name, autopilot.Name:
+	case catalog.Name, watch.Name, serverrpc.Name, raft.Name, leader.Name, session.Name, autopilot.Name:
 		return p.cfg.Server
 	case replica.Name:
 		return !p.cfg.Server
@@ -140,6 +145,7 @@ func (p *plot) tree() []child {
 		{name: logs.Name, policy: alone, produce: p.logs(), reconfigure: true},
 		{name: catalog.Name, policy: never, produce: p.catalog()},
 		{name: certs.Name, policy: alone, produce: p.certs()},
+		{name: watch.Name, policy: alone, produce: p.watch()},
 		{name: serverrpc.Name, policy: alone, produce: p.serverRPC()},
 		{name: router.Name, policy: alone, produce: p.router()},
 		{name: wanName, policy: alone, produce: p.gossip(messages.WAN)},
@@ -173,6 +179,19 @@ func (p *plot) logs() actor.Producer {
 func (p *plot) catalog() actor.Producer {
 	return catalog.New(catalog.Config{Logger: p.cfg.Logger, FSM: p.fsm})
 }
+
+func (p *plot) watch() actor.Producer {
+	return watch.New(watch.Config{Logger: p.cfg.Logger, Waited: func() []messages.Followed {
+		var waited []messages.Followed
+		for _, q := range p.answers.Waited() {
+			waited = append(waited, q)
+		}
+		return waited
+	}})
+}
+
+// follow has a query evaluated for those who wait for it.
+func (p *plot) follow(q *answers.Query) { p.at(watch.Name).Tell(&messages.FollowQuery{Query: q}) }
 
 func (p *plot) router() actor.Producer {
 	return router.New(router.Config{

@@ -21,6 +21,7 @@ type answer struct {
 	json   any
 	text   string
 	raw    *raw
+	page   *page
 	stream func(http.ResponseWriter) // writes what it has as it comes
 
 	// sent is called when the client has been sent everything.

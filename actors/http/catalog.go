@@ -12,14 +12,14 @@ import (
 // The routes below /v1/catalog: https://developer.hashicorp.com/consul/api-docs/catalog.
 var (
 	catalogNodes = query[wire.DCSpecificRequest, wire.IndexedNodes]{
-		read: endpoint.ListNodes, args: inDatacenter, names: noPartition,
+		read: endpoint.ListNodes, args: inDatacenter, worth: true, form: as("nodes"), names: noPartition,
 		show: func(_ *request, reply *wire.IndexedNodes) (*answer, error) {
 			return with(orEmpty(reply.Nodes)), nil
 		},
 	}.handle
 
 	catalogServices = query[wire.DCSpecificRequest, wire.IndexedServices]{
-		read: endpoint.ListServices, args: inDatacenter, cached: true,
+		read: endpoint.ListServices, args: inDatacenter, cached: true, worth: true, form: as("services"),
 		show: func(_ *request, reply *wire.IndexedServices) (*answer, error) {
 			if reply.Services == nil {
 				return with(wire.Services{}), nil
@@ -29,14 +29,14 @@ var (
 	}.handle
 
 	catalogService = query[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{
-		read: endpoint.ServiceNodes, args: ofService, cached: true,
+		read: endpoint.ServiceNodes, args: ofService, cached: true, worth: true, form: as("service"),
 		show: func(_ *request, reply *wire.IndexedServiceNodes) (*answer, error) {
 			return with(mended(reply.ServiceNodes, taggedInstance)), nil
 		},
 	}.handle
 
 	catalogNode = query[wire.NodeSpecificRequest, wire.IndexedNodeServices]{
-		read: endpoint.NodeServices, args: onNode,
+		read: endpoint.NodeServices, args: onNode, worth: true, form: as("node"),
 		show: func(_ *request, reply *wire.IndexedNodeServices) (*answer, error) {
 			if reply.NodeServices == nil {
 				return with(reply.NodeServices), nil // null, as ever
@@ -50,7 +50,7 @@ var (
 	}.handle
 
 	catalogNodeServices = query[wire.NodeSpecificRequest, wire.IndexedNodeServiceList]{
-		read: endpoint.NodeServiceList, args: onNode,
+		read: endpoint.NodeServiceList, args: onNode, worth: true, form: as("node services"),
 		show: func(_ *request, reply *wire.IndexedNodeServiceList) (*answer, error) {
 			list := reply.NodeServices
 			if list.Node != nil {

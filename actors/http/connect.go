@@ -85,7 +85,7 @@ var agentConnectLeaf = withConnect(func(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, csr, err := connectca.Request(roots.TrustDomain, args.Datacenter, r.tail)
+	key, csr, err := connectca.Request(roots.Reply.TrustDomain, args.Datacenter, r.tail)
 	if err != nil {
 		return nil, err
 	}

@@ -23,18 +23,23 @@ var compressors = sync.Pool{New: func() any {
 	return w
 }}
 
-// compress returns the body as it goes out, and says in the header what it is.
-func compress(h http.Header, r *http.Request, body []byte) []byte {
+// compress returns the body as it goes out, and says in the header what it is. It
+// has zipped make it shorter where the client can read that.
+func compress(h http.Header, r *http.Request, body []byte, zipped func() []byte) []byte {
 	if len(body) < compressFrom || h.Get("Content-Encoding") != "" || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		return body
 	}
+	h.Set("Content-Encoding", "gzip")
+	return zipped()
+}
+
+func zip(body []byte) []byte {
 	var out bytes.Buffer
 	w := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(w)
 	w.Reset(&out)
 	_, _ = w.Write(body) // a buffer takes everything
 	_ = w.Close()
-	h.Set("Content-Encoding", "gzip")
 	return out.Bytes()
 }
 

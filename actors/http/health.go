@@ -12,11 +12,11 @@ import (
 // The routes below /v1/health: https://developer.hashicorp.com/consul/api-docs/health.
 var (
 	healthNode = query[wire.NodeSpecificRequest, wire.IndexedHealthChecks]{
-		read: endpoint.NodeChecks, args: onNode, show: showChecks,
+		read: endpoint.NodeChecks, args: onNode, show: showChecks, worth: true, form: as("checks"),
 	}.handle
 
 	healthChecks = query[wire.ServiceSpecificRequest, wire.IndexedHealthChecks]{
-		read: endpoint.ServiceChecks, show: showChecks,
+		read: endpoint.ServiceChecks, show: showChecks, worth: true, form: as("checks"),
 		args: func(r *request, args *wire.ServiceSpecificRequest) error {
 			err := ofService(r, args)
 			args.ServiceTags, args.TagFilter = nil, false // passed over here
@@ -25,7 +25,7 @@ var (
 	}.handle
 
 	healthState = query[wire.ChecksInStateRequest, wire.IndexedHealthChecks]{
-		read: endpoint.ChecksInState, show: showChecks,
+		read: endpoint.ChecksInState, show: showChecks, worth: true, form: as("checks"),
 		args: func(r *request, args *wire.ChecksInStateRequest) error {
 			if r.tail == "" {
 				return missing("check state")
@@ -39,7 +39,8 @@ var (
 	}.handle
 
 	healthService = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
-		read: endpoint.HealthServiceNodes, args: ofInstances, cached: true, show: showInstances,
+		read: endpoint.HealthServiceNodes, args: ofInstances, cached: true, worth: true,
+		show: showInstances, form: formOfInstances, tell: tellOfInstances,
 	}.handle
 )
 
@@ -70,10 +71,21 @@ func showInstances(r *request, reply *wire.IndexedCheckServiceNodes) (*answer, e
 		n.Service = taggedService(n.Service)
 		shown = append(shown, n)
 	}
-	if r.has("cached") && !r.has("near") && !strings.HasPrefix(r.URL.Path, "/v1/health/ingress/") {
-		reply.KnownLeader = false // Consul's cache is filled from a stream, which does not say
-	}
 	return with(shown), nil
+}
+
+// formOfInstances tells what showInstances makes of a request.
+func formOfInstances(r *request) string {
+	if passing, _ := r.passing(); passing {
+		return "passing instances"
+	}
+	return "instances"
+}
+
+func tellOfInstances(r *request, meta *wire.QueryMeta) {
+	if r.has("cached") && !r.has("near") && !strings.HasPrefix(r.URL.Path, "/v1/health/ingress/") {
+		meta.KnownLeader = false // Consul's cache is filled from a stream, which does not say
+	}
 }
 
 // passing reports whether only instances whose checks all pass are asked for. The

@@ -12,7 +12,7 @@ import (
 // The routes below /v1/kv: https://developer.hashicorp.com/consul/api-docs/kv.
 var (
 	kvGet = query[wire.KeyRequest, wire.IndexedDirEntries]{
-		read: endpoint.KVGet, silent: true, show: showEntries,
+		read: endpoint.KVGet, silent: true, show: showEntries, form: formOfEntries,
 		args: func(r *request, args *wire.KeyRequest) error {
 			if r.tail == "" {
 				return missing("key name")
@@ -22,11 +22,11 @@ var (
 	}.handle
 
 	kvRecurse = query[wire.KeyRequest, wire.IndexedDirEntries]{
-		read: endpoint.KVList, silent: true, args: ofKey, show: showEntries,
+		read: endpoint.KVList, silent: true, args: ofKey, show: showEntries, worth: true, form: as("entries"),
 	}.handle
 
 	kvKeys = query[wire.KeyListRequest, wire.IndexedKeyList]{
-		read: endpoint.KVListKeys, silent: true,
+		read: endpoint.KVListKeys, silent: true, worth: true, form: as("keys"),
 		args: func(r *request, args *wire.KeyListRequest) error {
 			args.Datacenter = r.datacenter()
 			args.Prefix = r.tail
@@ -96,6 +96,14 @@ func showEntries(r *request, reply *wire.IndexedDirEntries) (*answer, error) {
 		}, nil
 	}
 	return with(reply.Entries), nil
+}
+
+// formOfEntries tells what showEntries makes of a request for one key.
+func formOfEntries(r *request) string {
+	if r.has("raw") {
+		return "value"
+	}
+	return "entries"
 }
 
 func putArgs(r *request, args *wire.KVSRequest) error {

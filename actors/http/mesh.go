@@ -12,7 +12,7 @@ import (
 // configuration of the mesh has an empty list.
 var (
 	catalogConnect = query[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{
-		read: endpoint.ServiceNodes, cached: true,
+		read: endpoint.ServiceNodes, cached: true, worth: true, form: as("service"),
 		args: func(r *request, args *wire.ServiceSpecificRequest) error {
 			args.Connect = true
 			return ofService(r, args)
@@ -35,7 +35,8 @@ var (
 	}.handle
 
 	healthConnect = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
-		read: endpoint.HealthServiceNodes, cached: true, show: showInstances,
+		read: endpoint.HealthServiceNodes, cached: true, worth: true,
+		show: showInstances, form: formOfInstances, tell: tellOfInstances,
 		args: func(r *request, args *wire.ServiceSpecificRequest) error {
 			args.Connect = true
 			return ofInstances(r, args)
@@ -43,7 +44,8 @@ var (
 	}.handle
 
 	healthIngress = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
-		read: endpoint.HealthServiceNodes, cached: true, show: showInstances,
+		read: endpoint.HealthServiceNodes, cached: true, worth: true,
+		show: showInstances, form: formOfInstances, tell: tellOfInstances,
 		args: func(r *request, args *wire.ServiceSpecificRequest) error {
 			args.Ingress = true
 			return ofInstances(r, args)

@@ -10,16 +10,25 @@ import (
 )
 
 // query is how one read of the API is answered. The reads are data, so that what
-// holds for all of them (consistency, waiting, headers, and one day encoding an
-// answer once for everybody who asked the same) is in one place.
+// holds for all of them (consistency, waiting, headers, encoding an answer once for
+// everybody who asked the same) is in one place.
 type query[A, R any] struct {
 	read endpoint.Read[A, R]
 	// args finds what is asked for in the URL, but for the options that every read
 	// has.
 	args func(*request, *A) error
-	// show makes the answer of a reply. The reply shares values with the state and
-	// must not be changed.
+	// show makes the answer of a reply. The reply is everybody's and must not be
+	// changed.
 	show func(*request, *R) (*answer, error)
+	// form names what is shown, when it depends on nothing but the reply and that: all
+	// who are answered the same in the same form are shown the same bytes. Without it
+	// the answer is shown to everybody anew. The meta of a reply that is shown in a
+	// form is not filled in.
+	form func(*request) string
+	// tell changes what is told of a reply. Optional.
+	tell func(*request, *wire.QueryMeta)
+	// worth says that an answer is worth keeping for those who do not wait.
+	worth bool
 
 	names  naming
 	silent bool // Consul does not tell the consistency of this one
@@ -53,14 +62,17 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 		return nil, err
 	}
 	if cfg := &r.api.cfg; cfg.TranslateWANAddrs && any(args).(wire.Request).RequestDatacenter() != cfg.Facts.Datacenter {
-		translate(reply)
+		translate(reply.Reply)
 	}
-	ans, err := q.show(r, reply)
+	ans, err := q.answer(r, reply)
 	if err != nil {
 		return nil, err
 	}
-	if m, ok := any(reply).(wire.Reply); ok && !ans.unmarked {
-		ans.meta = m.Meta()
+	if _, ok := any(reply.Reply).(wire.Reply); ok && !ans.unmarked {
+		if q.tell != nil {
+			q.tell(r, &reply.Meta)
+		}
+		ans.meta = &reply.Meta
 		if !q.silent {
 			ans.level = ans.meta.ConsistencyLevel
 		}
@@ -71,9 +83,25 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	return ans, nil
 }
 
+// answer shows a reply, or what it was shown as to others.
+func (q query[A, R]) answer(r *request, reply invoke.Shared[R]) (*answer, error) {
+	if reply.Kept == nil || q.form == nil {
+		return q.show(r, reply.Own())
+	}
+	form := q.form(r)
+	if r.has("pretty") {
+		form += " pretty"
+	}
+	p := reply.Kept.Form(form, func() (any, int) {
+		p := newPage(r, func() (*answer, error) { return q.show(r, reply.Reply) })
+		return p, p.size()
+	}).(*page)
+	return &answer{page: p}, p.err
+}
+
 // ask has the read answered. Who waits for news is woken when the listener drains,
 // and then has what there is.
-func (q query[A, R]) ask(r *request, args *A, opts *wire.QueryOptions) (*R, error) {
+func (q query[A, R]) ask(r *request, args *A, opts *wire.QueryOptions) (invoke.Shared[R], error) {
 	leaving := r.api.leaving
 	if leaving.Err() != nil {
 		opts.MinQueryIndex = 0
@@ -85,25 +113,30 @@ func (q query[A, R]) ask(r *request, args *A, opts *wire.QueryOptions) (*R, erro
 		defer context.AfterFunc(leaving, cancel)()
 		ctx = waiting
 	}
-	reply := new(R)
-	err := invoke.Read(ctx, r.api.cfg.Invoker, q.read, args, reply)
+	reply, err := q.share(ctx, r, args)
 	if err != nil && opts.MinQueryIndex > 0 && leaving.Err() != nil && !opts.RequireConsistent {
 		// It was woken where it could not answer. Nobody leads here any more, but what
 		// this server has is what it would have gone on waiting with.
 		opts.MinQueryIndex, opts.AllowStale = 0, true
-		return reply, invoke.Read(r.Context(), r.api.cfg.Invoker, q.read, args, reply)
+		return q.share(r.Context(), r, args)
 	}
-	if err == nil && tooStale(opts, reply) {
+	if err == nil && tooStale(opts, &reply.Meta) {
 		opts.AllowStale, opts.MaxStaleDuration, opts.MinQueryIndex = false, 0, 0
-		return reply, invoke.Read(r.Context(), r.api.cfg.Invoker, q.read, args, reply)
+		return q.share(r.Context(), r, args)
 	}
 	return reply, err
 }
 
+func (q query[A, R]) share(ctx context.Context, r *request, args *A) (invoke.Shared[R], error) {
+	return invoke.Share(ctx, r.api.cfg.Invoker, q.read, args, q.worth)
+}
+
+// as is a form by a name of its own.
+func as(name string) func(*request) string { return func(*request) string { return name } }
+
 // tooStale reports whether a stale answer is older than the client said it may be.
-func tooStale(opts *wire.QueryOptions, reply any) bool {
-	m, ok := reply.(wire.Reply)
-	return ok && opts.AllowStale && opts.MaxStaleDuration > 0 && m.Meta().LastContact > opts.MaxStaleDuration
+func tooStale(opts *wire.QueryOptions, meta *wire.QueryMeta) bool {
+	return opts.AllowStale && opts.MaxStaleDuration > 0 && meta.LastContact > opts.MaxStaleDuration
 }
 
 // miss is the header of an answer that could have come from a cache, which this

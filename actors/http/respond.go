@@ -53,15 +53,19 @@ func (a *api) respond(w *writer, r *request, ans *answer) {
 		ans.stream(w)
 		return
 	}
-	body, contentType, err := ans.encode(r)
-	if err != nil {
-		a.fail(w, r, err)
+	p := ans.page
+	if p == nil {
+		p = newPage(r, func() (*answer, error) { return ans, nil })
+	}
+	if p.err != nil {
+		a.fail(w, r, p.err)
 		return
 	}
-	if contentType != "" {
-		h.Set("Content-Type", contentType)
+	maps.Copy(h, p.header)
+	if p.contentType != "" {
+		h.Set("Content-Type", p.contentType)
 	}
-	a.send(w, cmp.Or(ans.status, http.StatusOK), compress(h, r.Request, body))
+	a.send(w, cmp.Or(p.status, http.StatusOK), compress(h, r.Request, p.body, p.zipped))
 }
 
 // plain answers with a text.

@@ -33,6 +33,7 @@ import (
 
 	"github.com/hashicorp/go-memdb"
 
+	"github.com/actor-consul/consul/actors/answers"
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/catalog/state"
@@ -85,6 +86,10 @@ type Config struct {
 	WAN *messages.Published[messages.PoolView]
 	// Failed is told the servers that could not be reached. Optional.
 	Failed ask.Address
+
+	// Answers is where answers are kept that many want. Optional: without it everybody
+	// who waits evaluates for himself.
+	Answers *answers.Table
 
 	// Client says that this agent is no server: everything is forwarded.
 	Client bool
@@ -162,10 +167,20 @@ func (inv *Invoker) here(ctx context.Context, m endpoint.Method, args wire.Reque
 }
 
 func (inv *Invoker) read(ctx context.Context, m endpoint.ReadMethod, args wire.Request, reply any) error {
-	opts := &wire.QueryOptions{}
-	if r, ok := args.(wire.Read); ok {
-		opts = r.Options()
+	opts := optionsOf(args)
+	if opts.MinQueryIndex > 0 && inv.cfg.Answers != nil {
+		if kept, err := inv.shared(ctx, m, args, opts); kept != nil || err != nil {
+			if err == nil {
+				inv.take(kept, opts, reply)
+			}
+			return err
+		}
 	}
+	return inv.readAlone(ctx, m, args, opts, reply)
+}
+
+// readAlone answers a read that nobody else has a part in.
+func (inv *Invoker) readAlone(ctx context.Context, m endpoint.ReadMethod, args wire.Request, opts *wire.QueryOptions, reply any) error {
 	wait := ctx
 	if opts.MinQueryIndex > 0 {
 		var cancel context.CancelFunc
@@ -232,7 +247,12 @@ func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {
 	if !ok {
 		return 0
 	}
-	meta := r.Meta()
+	inv.fillInMeta(r.Meta(), opts)
+	return r.Meta().Index
+}
+
+// fillInMeta says how a reply was found.
+func (inv *Invoker) fillInMeta(meta *wire.QueryMeta, opts *wire.QueryOptions) {
 	meta.ConsistencyLevel = opts.ConsistencyLevel()
 	if s := inv.cfg.Status.Load(); s != nil {
 		meta.KnownLeader = s.LeaderID != ""
@@ -242,7 +262,6 @@ func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {
 			}
 		}
 	}
-	return meta.Index
 }
 
 func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire.Request, reply any) error {

@@ -250,6 +250,9 @@ type ServiceSpecificRequest struct {
 // RequestDatacenter implements Request.
 func (r *ServiceSpecificRequest) RequestDatacenter() string { return r.Datacenter }
 
+// QuerySource returns where the query comes from.
+func (r *ServiceSpecificRequest) QuerySource() *QuerySource { return &r.Source }
+
 // Peer returns the peer whose imported part of the catalog is asked for; empty
 // means our own.
 func (r *ServiceSpecificRequest) Peer() string { return r.PeerName }

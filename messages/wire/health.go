@@ -140,6 +140,9 @@ type ChecksInStateRequest struct {
 // RequestDatacenter implements Request.
 func (r *ChecksInStateRequest) RequestDatacenter() string { return r.Datacenter }
 
+// QuerySource returns where the query comes from.
+func (r *ChecksInStateRequest) QuerySource() *QuerySource { return &r.Source }
+
 // Peer returns the peer whose imported part of the catalog is asked for; empty
 // means our own.
 func (r *ChecksInStateRequest) Peer() string { return r.PeerName }

@@ -37,6 +37,9 @@ type ServiceDumpRequest struct {
 // RequestDatacenter implements Request.
 func (r *ServiceDumpRequest) RequestDatacenter() string { return r.Datacenter }
 
+// QuerySource returns where the query comes from.
+func (r *ServiceDumpRequest) QuerySource() *QuerySource { return &r.Source }
+
 // Peer returns the peer whose imported part of the catalog is asked for; empty
 // means our own.
 func (r *ServiceDumpRequest) Peer() string { return r.PeerName }

@@ -159,6 +159,9 @@ type DCSpecificRequest struct {
 // RequestDatacenter implements Request.
 func (r *DCSpecificRequest) RequestDatacenter() string { return r.Datacenter }
 
+// QuerySource returns where the query comes from.
+func (r *DCSpecificRequest) QuerySource() *QuerySource { return &r.Source }
+
 // Peer returns the peer whose imported part of the catalog is asked for; empty
 // means our own.
 func (r *DCSpecificRequest) Peer() string { return r.PeerName }
