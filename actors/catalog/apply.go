@@ -30,6 +30,7 @@ var appliers = map[wire.MessageType]applier{
 	wire.SessionRequestType:        applying((*entry).session),     // string: the ID, of a new one
 	wire.TombstoneRequestType:      applying((*entry).tombstone),   // nil
 	wire.CoordinateBatchUpdateType: applying((*entry).coordinates), // nil
+	wire.PreparedQueryRequestType:  applying((*entry).query),       // nil
 	wire.TxnRequestType:            applying((*entry).txn),         // wire.TxnResponse
 	wire.AutopilotRequestType:      applying((*entry).autopilot),   // bool: was it done
 	wire.ConnectCARequestType:      applying((*entry).connectCA),   // bool: was it done; uint64: a serial number
@@ -130,6 +131,22 @@ func (e *entry) tombstone(req *wire.TombstoneRequest) (any, error) {
 
 func (e *entry) coordinates(updates *wire.Coordinates) (any, error) {
 	return nil, e.update(func(tx *state.Tx) error { tx.UpdateCoordinates(*updates); return nil })
+}
+
+func (e *entry) query(req *wire.PreparedQueryRequest) (any, error) {
+	return nil, e.update(func(tx *state.Tx) error {
+		switch req.Op {
+		case wire.PreparedQueryCreate, wire.PreparedQueryUpdate:
+			return tx.PreparedQuerySet(req.Query)
+		case wire.PreparedQueryDelete:
+			if req.Query != nil {
+				tx.PreparedQueryDelete(req.Query.ID)
+			}
+			return nil
+		default:
+			return fmt.Errorf("Invalid PreparedQuery operation '%s'", req.Op)
+		}
+	})
 }
 
 // errTxnRefused makes the write of a transaction with errors leave nothing behind.

@@ -216,6 +216,9 @@ func routes(cfg Config) []route {
 		at("/v1/session/node/", get(sessionNode)),
 		at("/v1/session/list", get(sessionList)),
 
+		at("/v1/query", get(queryList), sized(post(queryCreate), someBody)),
+		at("/v1/query/", get(queryRead), put(queryWrite(queryUpdate)), del(queryWrite(queryDelete))),
+
 		at("/v1/event/fire/", put(eventFire)),
 		at("/v1/event/list", get(eventList)),
 

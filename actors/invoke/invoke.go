@@ -192,7 +192,7 @@ func (inv *Invoker) readAlone(ctx context.Context, m endpoint.ReadMethod, args w
 		if err := inv.mayAnswer(ctx, opts); err != nil {
 			return err
 		}
-		env := &endpoint.Env{View: inv.cfg.View(), SessionTTLMin: inv.cfg.SessionTTLMin}
+		env := inv.env()
 		if opts.MinQueryIndex > 0 {
 			env.Watch = memdb.NewWatchSet()
 			env.Watch.Add(env.View.Abandoned())
@@ -211,6 +211,14 @@ func (inv *Invoker) readAlone(ctx context.Context, m endpoint.ReadMethod, args w
 			blocking.Min = 0
 		default:
 		}
+	}
+}
+
+// env is what a method is evaluated in now.
+func (inv *Invoker) env() *endpoint.Env {
+	return &endpoint.Env{
+		View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin,
+		Datacenter: inv.cfg.Datacenter, Shuffle: rand.Shuffle,
 	}
 }
 
@@ -292,8 +300,7 @@ func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire
 
 // prepare looks at a write with the state as it is now.
 func (inv *Invoker) prepare(m endpoint.WriteMethod, args wire.Request, reply any) (propose bool, err error) {
-	env := &endpoint.Env{View: inv.cfg.View(), Now: time.Now(), SessionTTLMin: inv.cfg.SessionTTLMin}
-	return m.PrepareAny(env, args, reply)
+	return m.PrepareAny(inv.env(), args, reply)
 }
 
 // hold tries again for a while, as long as nobody leads, nobody can be reached or

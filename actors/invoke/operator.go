@@ -21,6 +21,7 @@ import (
 var Duties = []endpoint.Method{
 	AutopilotState, ServerHealth, RaftGetConfiguration, RaftRemovePeerByAddress, RaftRemovePeerByID, TransferLeader,
 	SessionRenew, CoordinateUpdate,
+	PreparedQueryExecute, PreparedQueryExecuteRemote, PreparedQueryExplain,
 }
 
 // The methods about the peer set. Consul has all of them but TransferLeader, for

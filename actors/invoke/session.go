@@ -24,8 +24,7 @@ func renewSession(ctx context.Context, inv *Invoker, args *wire.SessionSpecificR
 		return err
 	}
 	*reply = wire.IndexedSessions{}
-	env := &endpoint.Env{View: inv.cfg.View(), SessionTTLMin: inv.cfg.SessionTTLMin}
-	if err := endpoint.SessionRenew.Eval(env, args, reply); err != nil || len(reply.Sessions) == 0 {
+	if err := endpoint.SessionRenew.Eval(inv.env(), args, reply); err != nil || len(reply.Sessions) == 0 {
 		return err
 	}
 	sess := reply.Sessions[0]

@@ -27,8 +27,13 @@ type Env struct {
 	Now time.Time
 	// SessionTTLMin is the shortest TTL of a session; 0 means DefaultSessionTTLMin.
 	SessionTTLMin time.Duration
-	// NewID makes the IDs of sessions; nil means random UUIDs.
+	// NewID makes the IDs of sessions and prepared queries; nil means random UUIDs.
 	NewID func() (string, error)
+	// Datacenter is our own; prepared queries need it.
+	Datacenter string
+	// Shuffle puts n things into an order of chance, for prepared queries; nil leaves
+	// them as they are.
+	Shuffle func(n int, swap func(i, j int))
 }
 
 // Authorizer says what an asker may do. Names are those of the thing asked for.
@@ -43,6 +48,9 @@ type Authorizer interface {
 	KeyWritePrefix(prefix string) bool
 	SessionRead(node string) bool
 	SessionWrite(node string) bool
+	PreparedQueryRead(name string) bool
+	PreparedQueryWrite(name string) bool
+	ACLWrite() bool
 	OperatorRead() bool
 	OperatorWrite() bool
 }

@@ -70,6 +70,9 @@ func (o only) KeyWrite(key string) bool          { return o[key] }
 func (o only) KeyWritePrefix(prefix string) bool { return o[prefix] }
 func (o only) SessionRead(node string) bool      { return o[node] }
 func (o only) SessionWrite(node string) bool     { return o[node] }
+func (o only) PreparedQueryRead(n string) bool   { return o[n] }
+func (o only) PreparedQueryWrite(n string) bool  { return o[n] }
+func (o only) ACLWrite() bool                    { return o["acl"] }
 func (o only) OperatorRead() bool                { return false }
 func (o only) OperatorWrite() bool               { return false }
 

@@ -7,6 +7,7 @@ var Methods = []Method{
 	&ChecksInState, &NodeChecks, &ServiceChecks, &HealthServiceNodes,
 	&KVGet, &KVList, &KVListKeys, &KVApply,
 	&SessionGet, &SessionList, &NodeSessions, &SessionApply,
+	&PreparedQueryGet, &PreparedQueryList, &PreparedQueryApply,
 	&CoordinateListNodes, &CoordinateNode,
 	&AutopilotGetConfiguration, &AutopilotSetConfiguration, &OperatorUsage,
 	&NodeInfo, &NodeDump, &ServiceDump,

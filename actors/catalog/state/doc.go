@@ -1,6 +1,6 @@
 // Package state holds the replicated state as tables, and every rule about them:
-// nodes, services, checks, keys, sessions, coordinates, the autopilot
-// configuration.
+// nodes, services, checks, keys, sessions, coordinates, prepared queries, the
+// autopilot configuration.
 //
 //	raft's FSM goroutine ──Update──▶ Store ──View──▶ listeners, watches, the leader
 //

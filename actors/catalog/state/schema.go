@@ -20,6 +20,7 @@ const (
 	tableSessions         = "sessions"
 	tableSessionChecks    = "session_checks"
 	tableCoordinates      = "coordinates"
+	tablePreparedQueries  = "prepared-queries"
 	tableAutopilotConfig  = "autopilot-config"
 	tableConnectCAConfig  = "connect-ca-config"
 	tableConnectCARoots   = "connect-ca-roots"
@@ -42,6 +43,8 @@ const (
 	byNodeService = "node_service"
 	bySession     = "session"
 	byNodeCheck   = "node_check"
+	byName        = "name"
+	byTemplate    = "template"
 
 	prefixOf = "_prefix"
 )
@@ -178,6 +181,7 @@ func schema() *memdb.DBSchema {
 		table(tableCoordinates,
 			unique(byID, fold(func(r *wire.Coordinate) []string { return []string{r.Node, r.Segment} })),
 			many(byNode, fold(func(r *wire.Coordinate) []string { return []string{r.Node} }))),
+		preparedQueriesTable(),
 		table(tableAutopilotConfig, // one row
 			unique(byID, exact(func(*wire.AutopilotConfig) []string { return []string{""} }))),
 		table(tableConnectCAConfig, // one row

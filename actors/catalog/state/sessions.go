@@ -51,8 +51,8 @@ func (tx *Tx) putSession(sess *wire.Session) {
 }
 
 // SessionDestroy ends a session: its locks are released or their keys deleted, as
-// it was made to, and may not be taken again for its lock delay. It does nothing
-// if there is no such session.
+// it was made to, and may not be taken again for its lock delay; the prepared queries
+// that are bound to it go. It does nothing if there is no such session.
 func (tx *Tx) SessionDestroy(id string) {
 	sess := first[wire.Session](tx.tx, tableSessions, byID, id)
 	if sess == nil {
@@ -72,6 +72,7 @@ func (tx *Tx) SessionDestroy(id string) {
 		}
 		keys = append(keys, e.Key)
 	}
+	tx.deleteQueriesOf(id)
 	tx.delayLocks(keys, min(sess.LockDelay, wire.MaxLockDelay))
 }
 

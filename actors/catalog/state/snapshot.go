@@ -25,6 +25,7 @@ func (v *View) Records() iter.Seq2[wire.MessageType, any] {
 			each(v, tableTombstones, func(t *Tombstone) bool {
 				return yield(wire.TombstoneRequestType, &wire.DirEntry{Key: t.Key, RaftIndex: wire.RaftIndex{ModifyIndex: t.Index}})
 			}) &&
+			each(v, tablePreparedQueries, func(q *preparedQuery) bool { return yield(wire.PreparedQueryRequestType, q.PreparedQuery) }) &&
 			each(v, tableAutopilotConfig, func(c *wire.AutopilotConfig) bool { return yield(wire.AutopilotRequestType, c) }) &&
 			each(v, tableConnectCARoots, func(r *wire.CARoot) bool { return yield(wire.ConnectCARequestType, r) }) &&
 			each(v, tableConnectCABuiltin, func(s *wire.CAConsulProviderState) bool {
@@ -122,6 +123,8 @@ func (r *Restorer) Record(t wire.MessageType, decode func(any) error) (known boo
 		return true, decoded(decode, r.tx.restoreKV)
 	case wire.TombstoneRequestType:
 		return true, decoded(decode, r.tx.restoreTombstone)
+	case wire.PreparedQueryRequestType:
+		return true, decoded(decode, r.tx.restorePreparedQuery)
 	case wire.AutopilotRequestType:
 		return true, decoded(decode, func(c *wire.AutopilotConfig) error { insert(r.tx.tx, tableAutopilotConfig, c); return nil })
 	case wire.ConnectCARequestType:
