@@ -54,6 +54,10 @@ func (p *plot) dns() actor.Producer {
 		Elsewhere:  p.elsewhere(),
 
 		TranslateWANAddrs: p.cfg.TranslateWANAddrs,
+		Execute: func(ctx context.Context, args *wire.PreparedQueryExecuteRequest) (*wire.PreparedQueryExecuteResponse, error) {
+			reply := new(wire.PreparedQueryExecuteResponse)
+			return reply, invoke.Do(ctx, p.invoker, invoke.PreparedQueryExecute, args, reply)
+		},
 	})
 }
 

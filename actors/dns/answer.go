@@ -60,6 +60,10 @@ type query struct {
 	// elsewhere asks the datacenter of a lookup, and waits; nil if there are no others.
 	elsewhere func(lookup) (*theirs, error)
 
+	// execute carries out a prepared query in a datacenter, empty for our own; nil if
+	// nobody can.
+	execute func(name, dc string) (*wire.PreparedQueryExecuteResponse, error)
+
 	// outside asks the recursors for the address records of a name; nil if there
 	// are no recursors.
 	outside func(name string) []dns.RR
@@ -112,6 +116,9 @@ func (z *zone) find(q *query, l lookup) *response {
 	at := *q
 	q = &at
 	q.datacenter, q.source, q.wan = z.datacenter, ours{}, false
+	if l.kind == kindQuery {
+		return z.prepared(q, l)
+	}
 	if l.datacenter != "" && l.datacenter != z.datacenter {
 		if r := z.goElsewhere(q, l); r != nil {
 			return r

@@ -18,7 +18,7 @@ func (z *zone) reverse(q *query, addr netip.Addr) *response {
 	if node := q.view.NodeAt(addr); node != nil {
 		name, ok = nodeName(node.Node, z.datacenter, z.domain)
 	} else if svc := q.view.ServiceAt(addr); svc != nil {
-		name, ok = z.serviceName(svc.Service, z.domain)
+		name, ok = serviceName(svc.Service, z.datacenter, z.domain)
 	}
 	switch {
 	case !ok:

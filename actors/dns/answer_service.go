@@ -19,7 +19,11 @@ func (z *zone) service(q *query, l lookup) *response {
 	if len(instances) == 0 {
 		return z.noName(q)
 	}
-	ttl := q.set.serviceTTL(l.name)
+	return z.records(q, instances, q.set.serviceTTL(l.name))
+}
+
+// records answers with instances, in the form that is asked for.
+func (z *zone) records(q *query, instances []*wire.CheckServiceNode, ttl uint32) *response {
 	var r *response
 	if q.qtype == dns.TypeSRV {
 		r = z.srv(q, instances, ttl)

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func BenchmarkAnswer(b *testing.B) {
 		b.Run(qtype, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				m, _ := handler.respond(req, false)
+				m, _ := handler.respond(req, false, netip.Addr{})
 				if _, err := m.Pack(); err != nil {
 					b.Fatal(err)
 				}

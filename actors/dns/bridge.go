@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ type server struct {
 	end    context.CancelFunc
 	flight atomic.Int64 // queries in flight
 
+	executing chan struct{} // one for each prepared query that is being carried out
+
 	sockets []socket
 	servers []*dns.Server
 }
@@ -48,7 +51,8 @@ func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], r
 	s := &server{
 		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
 		others: newRecursors(log, cfg.Limits.Recursions), far: newElsewhere(cfg, log), kept: newResponses(maxKept), root: root, self: self,
-		labels: []metrics.Label{{Name: "node", Value: cfg.NodeName}},
+		labels:    []metrics.Label{{Name: "node", Value: cfg.NodeName}},
+		executing: make(chan struct{}, cfg.Limits.PreparedQueries),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
@@ -128,7 +132,7 @@ func (s *server) serveDNS(w dns.ResponseWriter, req *dns.Msg, learn func(*dns.Ms
 	defer s.flight.Add(-1)
 	defer s.contain(w, req)
 	_, tcp := w.RemoteAddr().(*net.TCPAddr)
-	m, f := s.respond(req, tcp)
+	m, f := s.respond(req, tcp, addressOf(w.RemoteAddr()))
 	s.write(w, req, m)
 	if f != nil && learn != nil {
 		learn(lowered(req), f)
@@ -164,13 +168,13 @@ func (s *server) write(w dns.ResponseWriter, req, m *dns.Msg) {
 
 // respond returns the answer to a query, and what it was made of if that may be
 // kept. Names in the answer are in lower case.
-func (s *server) respond(req *dns.Msg, tcp bool) (*dns.Msg, *found) {
+func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *found) {
 	if m := refuse(req); m != nil {
 		return m, nil
 	}
 	set := s.settings.Load()
 	low := lowered(req)
-	r, f := s.lookUp(low, set)
+	r, f := s.lookUp(low, client, set)
 	switch {
 	case r != nil:
 	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
@@ -184,18 +188,22 @@ func (s *server) respond(req *dns.Msg, tcp bool) (*dns.Msg, *found) {
 	}
 	m := newReply(low, set)
 	finish(m, r, limits(low, set, tcp), set, rand.IntN)
+	if r.tailored {
+		scope(m)
+	}
 	return m, f
 }
 
 // lookUp returns what we know, kept or found now, or nil if the question is for
 // others; and the same once more if it may be kept.
-func (s *server) lookUp(low *dns.Msg, set *settings) (*response, *found) {
+func (s *server) lookUp(low *dns.Msg, client netip.Addr, set *settings) (*response, *found) {
 	q := s.query(low, set)
 	of := subject{q.name, q.qtype, q.edns}
 	if f := s.kept.get(of, q.view, set, q.now); f != nil {
 		metrics.MeasureSinceWithLabels(f.what, q.now, s.labels)
 		return f.response, f
 	}
+	q.execute = s.execute(low, client, set)
 	r, what := s.answer(q)
 	if r == nil {
 		return nil, nil

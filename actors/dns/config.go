@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // Config is what the listener needs from the rest of the agent.
@@ -34,6 +36,9 @@ type Config struct {
 	// TranslateWANAddrs makes nodes and services of other datacenters be found at
 	// their WAN addresses, where they have some (translate_wan_addrs).
 	TranslateWANAddrs bool
+	// Execute carries out a prepared query. It is called on many goroutines and may
+	// wait. Optional: without it there are none.
+	Execute func(context.Context, *wire.PreparedQueryExecuteRequest) (*wire.PreparedQueryExecuteResponse, error)
 
 	// DNS is how to answer, until a Reconfigure says otherwise.
 	DNS messages.DNSConfig
@@ -56,6 +61,7 @@ type Limits struct {
 
 	Elsewhere        int           // queries that wait for other datacenters at the same time
 	ElsewhereTimeout time.Duration // for another datacenter to answer
+	PreparedQueries  int           // that are carried out at the same time
 }
 
 // DefaultLimits are generous to a resolver and bound what anybody else can hold.
@@ -70,6 +76,7 @@ func DefaultLimits() Limits {
 
 		Elsewhere:        1024,
 		ElsewhereTimeout: 3 * time.Second, // less than a resolver waits
+		PreparedQueries:  1024,
 	}
 }
 
@@ -83,6 +90,7 @@ func (l Limits) orDefaults() Limits {
 	orDefault(&l.Recursions, d.Recursions)
 	orDefault(&l.Elsewhere, d.Elsewhere)
 	orDefault(&l.ElsewhereTimeout, d.ElsewhereTimeout)
+	orDefault(&l.PreparedQueries, d.PreparedQueries)
 	return l
 }
 

@@ -30,7 +30,9 @@
 // that nobody knows has no names; one that does not answer is a SERVFAIL and a line in
 // the log.
 //
-// It knows no prepared queries: those names do not exist.
+// Prepared queries a server carries out, this one or another, and the answer is for
+// the one who asked, in the query's order (execute.go). Whoever has asked waits for
+// that, and nobody else.
 package dns
 
 import (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -72,7 +73,7 @@ func (f *farAway) elsewhere() *Elsewhere {
 // of returns what a server says of a question: the code, and the records in order.
 func of(t *testing.T, h *server, name string, qtype uint16) string {
 	t.Helper()
-	m, _ := h.respond(new(dns.Msg).SetQuestion(name, qtype), true)
+	m, _ := h.respond(new(dns.Msg).SetQuestion(name, qtype), true, netip.Addr{})
 	var records []string
 	for _, rr := range slices.Concat(m.Answer, m.Extra) {
 		if _, soa := rr.(*dns.SOA); !soa {

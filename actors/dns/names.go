@@ -20,8 +20,8 @@ func nodeName(node, datacenter, domain string) (string, bool) {
 }
 
 // serviceName returns the name of a service, and whether DNS can carry it.
-func (z *zone) serviceName(service, domain string) (string, bool) {
-	name := escape(service) + ".service." + z.datacenter + "." + domain
+func serviceName(service, dc, domain string) (string, bool) {
+	name := escape(service) + ".service." + dc + "." + domain
 	_, ok := dns.IsDomainName(name)
 	return name, ok
 }

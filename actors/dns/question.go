@@ -21,10 +21,11 @@ const (
 	kindVirtual             // service.virtual
 	kindAddr                // 0a010203.addr
 	kindEmpty               // a name that other names end in, and that has no records
+	kindQuery               // [query].query, _query._tcp.query
 )
 
-// The labels that say what a name is about. Ingress gateways and prepared queries
-// are known, so that no service is taken for one, and never found.
+// The labels that say what a name is about. Ingress gateways are known, so that no
+// service is taken for one, and never found.
 var kinds = map[string]kind{
 	"node":    kindNode,
 	"service": kindService,
@@ -32,13 +33,13 @@ var kinds = map[string]kind{
 	"virtual": kindVirtual,
 	"addr":    kindAddr,
 	"ingress": kindInvalid,
-	"query":   kindInvalid,
+	"query":   kindQuery,
 }
 
 // lookup is what a name in the zone asks for. Names are in lower case.
 type lookup struct {
 	kind       kind
-	name       string     // of the node or the service
+	name       string     // of the node, the service or the query
 	tag        string     // that instances must have; empty: any
 	addr       netip.Addr // that the name spells
 	datacenter string     // empty: our own
@@ -129,6 +130,11 @@ func parseKind(k kind, parts, suffix []string) lookup {
 		l.service(parts)
 	case kindConnect, kindVirtual:
 		l.name = unescape(parts[last])
+	case kindQuery:
+		if last > 0 && strings.HasPrefix(parts[0], "_") && strings.HasPrefix(parts[last], "_") {
+			parts = append([]string{parts[0][1:]}, parts[1:last]...) // as RFC 2782 has it
+		}
+		l.name = unescape(strings.Join(parts, "."))
 	case kindAddr:
 		raw, err := hex.DecodeString(parts[last])
 		addr, ok := netip.AddrFromSlice(raw)

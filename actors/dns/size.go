@@ -30,6 +30,9 @@ type response struct {
 
 	free bool // the answers have no order, and everybody gets them in another one
 	most int  // with free: so many answers are enough; 0: all
+
+	ordered  bool // the answers have an order: the first are the best
+	tailored bool // the response is for one client
 }
 
 // weight is how many records a response has, and one for itself.
@@ -73,6 +76,9 @@ func (r *response) deal(b bounds, intn func(int) int) *share {
 		s.upTo = make([]int, 0, fit)
 	}
 	hosts := make(map[*dns.RR]struct{}) // additional records that the share has
+	if r.ordered {
+		intn = func(int) int { return 0 } // the first of those that are left
+	}
 	for _, i := range draw(len(r.answer), fit, intn) {
 		s.answer = append(s.answer, r.answer[i])
 		if r.refers == nil {

@@ -1,0 +1,74 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/messages/wire"
+)
+
+// executeTimeout is how long a prepared query may take: resolvers do not wait longer.
+const executeTimeout = 10 * time.Second
+
+var errTooManyQueries = errors.New("too many prepared queries are carried out; this one is not")
+
+// execute returns what has prepared queries carried out for a client, or nil if nobody
+// can. It runs on the goroutine of the client's query, and waits.
+func (s *server) execute(low *dns.Msg, client netip.Addr, set *settings) func(name, dc string) (*wire.PreparedQueryExecuteResponse, error) {
+	if s.cfg.Execute == nil {
+		return nil
+	}
+	return func(name, dc string) (*wire.PreparedQueryExecuteResponse, error) {
+		select {
+		case s.executing <- struct{}{}:
+			defer func() { <-s.executing }()
+		default:
+			return nil, errTooManyQueries
+		}
+		ctx, cancel := context.WithTimeout(s.ctx, executeTimeout)
+		defer cancel()
+		args := &wire.PreparedQueryExecuteRequest{
+			Datacenter: dc, QueryIDOrName: name,
+			Source:       wire.QuerySource{Ip: sourceOf(low, client)},
+			Agent:        wire.QuerySource{Datacenter: s.cfg.Datacenter, Node: s.cfg.NodeName},
+			QueryOptions: wire.QueryOptions{AllowStale: set.AllowStale},
+		}
+		found, err := s.cfg.Execute(ctx, args)
+		if err == nil && set.AllowStale && set.MaxStale > 0 && found.LastContact > set.MaxStale {
+			args.AllowStale = false
+			found, err = s.cfg.Execute(ctx, args)
+		}
+		if err != nil {
+			s.log.Debug("a prepared query could not be carried out", zap.String("query", name), zap.Error(err))
+		}
+		return found, err
+	}
+}
+
+// sourceOf returns the address that a query comes from: that of the subnet which a
+// resolver asks for, else that of the client.
+func sourceOf(low *dns.Msg, client netip.Addr) string {
+	if opt := low.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
+				return subnet.Address.String()
+			}
+		}
+	}
+	if !client.IsValid() {
+		return ""
+	}
+	return client.String()
+}
+
+// addressOf returns the address of a client.
+func addressOf(client net.Addr) netip.Addr {
+	at, _ := netip.ParseAddrPort(client.String())
+	return at.Addr().Unmap().WithZone("")
+}
