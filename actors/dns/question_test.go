@@ -40,7 +40,7 @@ func TestParse(t *testing.T) {
 		{"query", "s.query.consul. A", lookup{kind: kindQuery, name: "s"}},
 		{"query_with_dots", "a.b.query.dc2.consul. A", lookup{kind: kindQuery, name: "a.b", datacenter: "dc2"}},
 		{"query_as_rfc_2782", "_a.b._tcp.query.consul. SRV", lookup{kind: kindQuery, name: "a.b"}},
-		{"query_without_a_name", "query.consul. A", lookup{}},
+		{"query_without_a_name", "query.consul. A", lookup{kind: kindEmpty}},
 		{"service_named_query", "query.service.consul. A", lookup{kind: kindService, name: "query"}},
 		{"addr", "7f000001.addr.consul. A", lookup{kind: kindAddr, addr: mustAddr("127.0.0.1")}},
 		{"addr_six", "00000000000000000000000000000001.addr.consul. A", lookup{kind: kindAddr, addr: mustAddr("::1")}},
