@@ -152,6 +152,42 @@ type TransferLeadership struct {
 	ID, Address string // empty: whoever is furthest
 }
 
+// RecoverPeers asks what a server could do when its peer set has lost its quorum for
+// good, and, with Confirm, to do it: to go on with the servers that are left.
+// Nothing is done while a quorum can be reached, or on a server that is not the one
+// with the newest log of those that are left.
+//
+// From:  http
+// To:    raft
+// Reply: RecoveryPlan; with Confirm once the new peer set is in force here, and an
+// error means that it is not
+type RecoverPeers struct {
+	Asked[RecoveryPlan]
+	Confirm bool
+}
+
+// RecoveryPlan is what RecoverPeers would do, or has done.
+type RecoveryPlan struct {
+	Servers   []RecoveryServer // the peer set as this server knows it
+	Voters    int              // of it
+	Quorum    int              // how many of them must agree
+	Present   int              // voters that answer or that the pool has as alive
+	Objection string           // why it is not done; empty: nothing speaks against it
+	Done      bool
+}
+
+// RecoveryServer is one server of a RecoveryPlan.
+type RecoveryServer struct {
+	ID, Node, Address string
+	Voter             bool
+	Self              bool
+	Status            MemberStatus // as the pool has it
+	Problem           string       // why it gave no answer; empty: it did
+	LastTerm          uint64       // of the last entry of its log
+	LastIndex         uint64
+	Keep              bool // it is in the new peer set
+}
+
 // TakeSnapshot asks for a raft snapshot now.
 //
 // From:  http, tests

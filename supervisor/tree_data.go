@@ -81,8 +81,18 @@ func (p *plot) raftNode() actor.Producer {
 		Watchers:          []ask.Address{p.at(session.Name), p.at(autopilot.Name)},
 		Dial:              p.dialer.Raft,
 		AskPeers:          p.pool.AskPeers,
+		AskLog:            p.askLog,
 		RemoveSelf:        p.removeSelf,
 	})
+}
+
+// askLog asks the server at an address where its log ends.
+func (p *plot) askLog(ctx context.Context, address string) (lastTerm, lastIndex uint64, err error) {
+	stats, err := p.pool.RaftStats(ctx, address)
+	if err != nil {
+		return 0, 0, err
+	}
+	return stats.LastTerm, stats.LastIndex, nil
 }
 
 // removeSelf asks the leader to take this server out of the peer set.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"net/http"
 
+	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -57,6 +59,21 @@ func peerToRemove(r *request, args *wire.RaftRemovePeerRequest) error {
 }
 
 func removed(*request, *struct{}) (*answer, error) { return nothing, nil }
+
+// raftRecovery answers with what this server could do when its peer set has lost its
+// quorum for good, or does it. It is ours, and not Consul's.
+func raftRecovery(confirm bool) handler {
+	return func(r *request) (*answer, error) {
+		if !r.api.cfg.Facts.Server {
+			return nil, refusal(http.StatusBadRequest, "This agent is a client and has no peer set; ask one of the servers that are left")
+		}
+		plan, err := ask.Do(r.Context(), r.api.cfg.Raft, &messages.RecoverPeers{Confirm: confirm})
+		if err != nil {
+			return nil, err
+		}
+		return with(plan), nil
+	}
+}
 
 // introduce names the servers that whoever answered does not know and this agent
 // does, such as those that have failed.

@@ -229,6 +229,7 @@ func routes(cfg Config) []route {
 		at("/v1/operator/raft/configuration", get(raftConfiguration)),
 		at("/v1/operator/raft/peer", del(raftRemovePeer)),
 		at("/v1/operator/raft/transfer-leader", post(raftTransferLeader)),
+		at("/v1/operator/raft/recovery", get(raftRecovery(false)), put(raftRecovery(true))),
 		at("/v1/operator/autopilot/configuration", get(autopilotGet), put(autopilotSet)),
 		at("/v1/operator/autopilot/health", get(autopilotHealth)),
 		at("/v1/operator/autopilot/state", get(autopilotState)),

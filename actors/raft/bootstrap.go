@@ -103,17 +103,21 @@ func (n *node) askPeers(servers []messages.RaftServer) {
 // bootstrap begins the peer set. All who are in it do the same.
 func (n *node) bootstrap(servers []messages.RaftServer) {
 	n.running.Go(func() {
-		var conf raft.Configuration
-		for _, s := range servers {
-			suffrage := raft.Voter
-			if !s.Voter {
-				suffrage = raft.Nonvoter
-			}
-			conf.Servers = append(conf.Servers, raft.Server{ID: raft.ServerID(s.ID), Address: raft.ServerAddress(s.Address), Suffrage: suffrage})
-		}
-		err := n.raft.BootstrapCluster(conf).Error()
+		err := n.raft.BootstrapCluster(configuration(servers)).Error()
 		if err != nil && !errors.Is(err, raft.ErrCantBootstrap) { // another was faster, and we are in its peer set
 			n.log.Error("beginning the peer set", zap.Error(err))
 		}
 	})
+}
+
+// configuration returns a peer set as the library has it.
+func configuration(servers []messages.RaftServer) (conf raft.Configuration) {
+	for _, s := range servers {
+		suffrage := raft.Voter
+		if !s.Voter {
+			suffrage = raft.Nonvoter
+		}
+		conf.Servers = append(conf.Servers, raft.Server{ID: raft.ServerID(s.ID), Address: raft.ServerAddress(s.Address), Suffrage: suffrage})
+	}
+	return conf
 }

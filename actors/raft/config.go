@@ -56,9 +56,15 @@ type Config struct {
 	// that it has none. Required with BootstrapExpect above 1. It may wait.
 	AskPeers func(ctx context.Context, address string) ([]string, error)
 
+	// AskLog asks another server where its log ends, for a recovery. It may wait. When
+	// it is nil, no other server counts as there.
+	AskLog func(ctx context.Context, address string) (lastTerm, lastIndex uint64, err error)
+
 	// RemoveSelf asks the leader to take this server out of the peer set. It may
 	// wait. When it is nil, a leaving server stays a peer.
 	RemoveSelf func(ctx context.Context) error
+
+	forced []messages.RaftServer // the peer set to begin with, of a recovery
 
 	files types.VFS // the file system of the log; a test puts faults here
 }

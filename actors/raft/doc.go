@@ -5,6 +5,7 @@
 //	       ──SaveSnapshot, RestoreSnapshot──▶  ──StateRestored──▶ leader, local
 //	leader ──Barrier, PutPeer, LeaderReady──▶  ──LeadershipChanged──▶ leader
 //	leave  ──HandOver, LeavePeers──▶           ──NewLeader──▶ leader, local
+//	http   ──RecoverPeers──▶
 //	serverrpc ──RaftConnAccepted──▶            ──RaftStatus (published)──▶ everybody
 //
 // The actor owns hashicorp/raft with its log (raft-wal), its snapshots and its
@@ -35,6 +36,9 @@
 // (damage.go says why, and what cannot be found out), and a server whose files are
 // damaged does not start: it would deny what it has acknowledged. When the disk is
 // full, writes are refused and reads go on until there is room again (store.go).
+//
+// A server whose peer set has lost its quorum for good can be told to go on with
+// those that are left (recovery.go): the node is closed and opened anew.
 //
 // A failure of the node or of the state machine is not mended by a restart: the
 // agent ends, in order, with the log closed.

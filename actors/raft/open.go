@@ -56,6 +56,11 @@ func open(cfg Config, tell func(any)) (n *node, err error) {
 	if err := n.recoverPeers(lib); err != nil {
 		return n, err
 	}
+	if len(cfg.forced) > 0 {
+		if err := n.forcePeers(cfg.forced); err != nil {
+			return n, err
+		}
+	}
 	if err := n.begin(lib); err != nil {
 		return n, err
 	}

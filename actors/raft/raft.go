@@ -46,6 +46,9 @@ type raftActor struct {
 	handovers []*handover
 	archives  archives
 
+	recovering bool      // an operator has asked for it
+	recovered  *recovery // the node is opened anew for it
+
 	nextProbe, nextAsk *time.Timer
 }
 
@@ -119,6 +122,8 @@ func (a *raftActor) handle(ctx actor.Context, msg any) {
 		a.restoreSnapshot(msg)
 	case *messages.MembersChanged:
 		a.maybeBootstrap()
+	case *messages.RecoverPeers:
+		a.recoverPeers(msg)
 	case *messages.HandOver:
 		a.handOver(ctx, msg)
 	case *messages.LeavePeers:
@@ -153,6 +158,10 @@ func (a *raftActor) handleOwn(ctx actor.Context, msg any) {
 		a.archives.restoring = false
 	case *replaced:
 		a.replaced()
+	case *surveyed:
+		a.surveyed(msg)
+	case *preserved:
+		a.preserved(msg)
 	case *logTrouble:
 		a.logTrouble(msg.err)
 	case *probe:
@@ -188,6 +197,10 @@ func (a *raftActor) opened(ctx actor.Context) {
 	default:
 		return
 	}
+	if a.recovered != nil {
+		a.reopened(ctx, msg)
+		return
+	}
 	if msg.err != nil {
 		ctx.Request(ctx.Parent(), &messages.StartFailed{Err: msg.err})
 		return
@@ -200,22 +213,26 @@ func (a *raftActor) opened(ctx actor.Context) {
 	a.publish()
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 	a.maybeBootstrap()
-	for _, msg := range a.early { // it may lead by now
+	a.takeEarly(ctx)
+}
+
+// takeEarly hears what the node has told before the actor knew it: it may lead by
+// now.
+func (a *raftActor) takeEarly(ctx actor.Context) {
+	early := a.early
+	a.early = nil
+	for _, msg := range early {
 		a.handleOwn(ctx, msg)
 	}
-	a.early = nil
 }
 
 // release ends the node. It waits, but not for long.
 func (a *raftActor) release() {
-	stop(a.nextProbe, a.nextAsk)
-	for _, h := range slices.Clone(a.handovers) {
-		a.conclude(h, "", messages.ErrLeaving)
-	}
-	a.refuseArchives()
-	a.confirms.refuse(messages.ErrLeaving)
-	a.becomeUnready()
+	a.quiesce()
 	a.endReign()
+	if a.recovered != nil {
+		a.recovered.req.Refuse(messages.ErrLeaving)
+	}
 	if a.opening != nil {
 		select {
 		case o := <-a.opening:
@@ -234,6 +251,17 @@ func (a *raftActor) release() {
 	}
 }
 
+// quiesce refuses all that waits for the node.
+func (a *raftActor) quiesce() {
+	stop(a.nextProbe, a.nextAsk)
+	for _, h := range slices.Clone(a.handovers) {
+		a.conclude(h, "", messages.ErrLeaving)
+	}
+	a.refuseArchives()
+	a.confirms.refuse(messages.ErrLeaving)
+	a.becomeUnready()
+}
+
 // turnAway answers what comes while the log is being opened, and keeps what the
 // node itself tells: it runs a moment before the actor knows it.
 func (a *raftActor) turnAway(msg any) {
@@ -243,6 +271,8 @@ func (a *raftActor) turnAway(msg any) {
 	case *messages.RaftConnAccepted:
 		_ = msg.Conn.Close() // the peer tries again
 	case *messages.MembersChanged:
+	case *nodeEnded:
+		a.early = nil // of the node before
 	case *stood, *heard, *logTrouble, *probed, *machineFailed:
 		a.early = append(a.early, msg)
 	default:

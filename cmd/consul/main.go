@@ -72,6 +72,7 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"operator autopilot state":      newAutopilotStateCommand,
 	"operator raft":                 newOperatorRaftCommand,
 	"operator raft list-peers":      newListPeersCommand,
+	"operator raft recover":         newRecoverCommand,
 	"operator raft remove-peer":     newRemovePeerCommand,
 	"operator raft transfer-leader": newTransferLeaderCommand,
 

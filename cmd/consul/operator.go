@@ -21,13 +21,14 @@ func newOperatorRaftCommand(ui cli.Ui) cli.Command {
 		name:     "operator raft",
 		synopsis: "Provides tools for the servers' peer set",
 		about: `
-Lists the servers that keep the log, takes one out, and has the leader hand over.`,
+Lists the servers that keep the log, takes one out, has the leader hand over, and
+goes on with those that are left when too many are lost.`,
 		example: `
 $ consul operator raft list-peers
 
 $ consul operator raft transfer-leader
 Success`,
-	}, "list-peers", "remove-peer", "transfer-leader")
+	}, "list-peers", "recover", "remove-peer", "transfer-leader")
 }
 
 func newOperatorAutopilotCommand(ui cli.Ui) cli.Command {
