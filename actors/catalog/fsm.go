@@ -28,6 +28,7 @@ type FSM struct {
 	to     atomic.Pointer[ask.Address]
 
 	skipped map[wire.MessageType]bool // types that were told of; raft's goroutine only
+	written uint64                    // index of the last entry that the log had when raft began; raft's
 }
 
 var _ raft.FSM = (*FSM)(nil)
@@ -80,7 +81,7 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 		}
 		return f.skip(t, log.Index, "its type is unknown")
 	}
-	result, err = do(&entry{store: f.store.Load(), index: log.Index, now: timeOf(log, time.Now()), body: body})
+	result, err = do(&entry{store: f.store.Load(), index: log.Index, now: f.timeOf(log, time.Now()), body: body})
 	if err != nil {
 		return f.unreadable(t, log.Index, err)
 	}
@@ -88,12 +89,16 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 	return result
 }
 
+// Written says up to which index the log was written when raft begins. Raft calls it
+// before Apply.
+func (f *FSM) Written(index uint64) { f.written = index }
+
 // timeOf returns the time of an entry for the lock delays: now, or, of an entry that
 // is read from the log after a start, when it was written. That is by the clock of the
 // leader of then, which may differ from ours, so what could still matter counts as
-// new.
-func timeOf(log *raft.Log, now time.Time) time.Time {
-	if log.AppendedAt.IsZero() || now.Sub(log.AppendedAt) < 2*wire.MaxLockDelay {
+// new. What comes from a leader is new, whatever its clock says.
+func (f *FSM) timeOf(log *raft.Log, now time.Time) time.Time {
+	if log.Index > f.written || log.AppendedAt.IsZero() || now.Sub(log.AppendedAt) < 2*wire.MaxLockDelay {
 		return now
 	}
 	return log.AppendedAt

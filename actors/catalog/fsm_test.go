@@ -262,21 +262,26 @@ func FuzzApply(f *testing.F) {
 }
 
 // TestLockDelaysAfterAStart: what is read from the log again begins no delay that was
-// over long ago, and every one that may be running.
+// over long ago, and every one that may be running. What a leader sends does, whatever
+// its clock.
 func TestLockDelaysAfterAStart(t *testing.T) {
 	tests := []struct {
 		name    string
 		age     time.Duration // of the entries; negative: of a clock that is ahead
+		written uint64        // entries that were there at the start
 		delayed bool
 	}{
-		{"new", 0, true},
-		{"a_little_old", wire.MaxLockDelay, true},
-		{"old", time.Hour, false},
-		{"from_the_future", -time.Hour, true},
+		{"new", 0, 10, true},
+		{"a_little_old", wire.MaxLockDelay, 10, true},
+		{"old", time.Hour, 10, false},
+		{"from_the_future", -time.Hour, 10, true},
+		{"of_a_leader_that_is_behind", time.Hour, 0, true},
+		{"after_the_start", time.Hour, 3, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f, index := NewFSM(), uint64(0)
+			f.Written(tt.written)
 			apply := func(kind wire.MessageType, body any) {
 				t.Helper()
 				data, err := wire.Encode(kind, body)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -93,6 +94,7 @@ func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 		return nil, nil, fmt.Errorf("header: %w", err)
 	}
 	restorer := state.NewRestorer(header.LastIndex)
+	restorer.At(time.Now())
 	defer restorer.Abort()
 	defer func() {
 		if p := recover(); p != nil { // hostile records are refused before; this is our fault

@@ -61,6 +61,23 @@ func TestResultsSurvive(t *testing.T) {
 	})
 }
 
+// TestResultsOfAnotherClock restarts an agent whose clock was a day ahead when it kept
+// a result, and has been set right.
+func TestResultsOfAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, c := t.TempDir(), newCatalog()
+		inDir := func(cfg *Config) { cfg.DataDir = dir }
+		s := newStageOn(t, c, inDir)
+		must(t, s, web("w", ttl("a", "")))
+		must(t, s, until("a", "passing", "ok", 24*time.Hour))
+		s.stop()
+		s = newStageOn(t, c, inDir)
+		if status, _, left := s.shown("a"); status != "passing" || left > time.Minute {
+			t.Errorf("it is %s for %v, want no longer than its TTL", status, left)
+		}
+	})
+}
+
 func TestResultsGoWithTheirChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -40,7 +40,9 @@ func (s *state) expiring(id string, expires time.Time) bool {
 }
 
 // resume takes in the results that were kept of checks that have a TTL, at the time
-// at. What has not expired is as it was; what has is critical.
+// at. What has not expired is as it was; what has is critical. None lasts for longer
+// than its TTL from now: the wall clock, by which they were kept, may have been set
+// back.
 func (s *state) resume(records []record, at time.Time) {
 	for _, r := range records {
 		c := s.checks[r.id]
@@ -52,7 +54,7 @@ func (s *state) resume(records []record, at time.Time) {
 			status = wire.HealthCritical
 		}
 		next := c.with(status, r.result.output)
-		next.expires = r.result.expires
+		next.expires = at.Add(min(r.result.expires.Sub(at), c.run.TTL))
 		s.checks[r.id] = next
 	}
 	s.shown.Checks, s.shown.Expires = nil, nil

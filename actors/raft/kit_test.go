@@ -36,6 +36,8 @@ type words struct {
 	mu   sync.Mutex
 	all  []string
 	hold chan struct{} // when set, Apply waits for it
+
+	written uint64 // before raft began
 }
 
 func (w *words) Apply(log *raft.Log) any {
@@ -54,6 +56,9 @@ func (w *words) Apply(log *raft.Log) any {
 	w.all = append(w.all, word)
 	return len(w.all)
 }
+
+// Written takes note of what the log had at the start.
+func (w *words) Written(index uint64) { w.written = index }
 
 func (w *words) get() []string {
 	w.mu.Lock()

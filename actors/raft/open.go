@@ -64,6 +64,9 @@ func open(cfg Config, tell func(any)) (n *node, err error) {
 	if err := n.begin(lib); err != nil {
 		return n, err
 	}
+	if err := n.tellWritten(); err != nil {
+		return n, err
+	}
 	n.raft, err = raft.NewRaft(lib, n.machine, n.journal, n.journal, n.snapshots, n.transport)
 	if err != nil {
 		return n, err
@@ -184,6 +187,20 @@ func (n *node) checkWhole() error {
 		return n.journal.DeleteRange(first, last)
 	}
 	return nil
+}
+
+// tellWritten tells a state machine that wants to know which entries were there
+// before raft began, and are no news.
+func (n *node) tellWritten() error {
+	fsm, ok := n.cfg.FSM.(interface{ Written(index uint64) })
+	if !ok {
+		return nil
+	}
+	last, err := n.journal.LastIndex()
+	if err == nil {
+		fsm.Written(last)
+	}
+	return err
 }
 
 func (n *node) openTransport() {

@@ -210,6 +210,9 @@ func TestRestart(t *testing.T) {
 			t.Errorf("%s: the status after the stop is %+v", what, st)
 		}
 		s.start().leads()
+		if s.words.written < uint64(len(want)) {
+			t.Errorf("%s: the state machine was told of %d entries, want %d and those of the elections", what, s.words.written, len(want))
+		}
 		if got := s.words.get(); !slices.Equal(got, want) {
 			t.Fatalf("%s: %d words %v, want %d", what, len(got), got, len(want))
 		}

@@ -201,7 +201,27 @@ func TestLockDelayOutlivesASnapshot(t *testing.T) {
 	f.lock("Key", "s")
 	f.lock("", "s")
 	f.do(func(tx *Tx) { tx.SessionDestroy("s") })
+	restored := restoreIndexes(t, f, noon)
+	for _, key := range []string{"Key", ""} {
+		if got := restored.LockDelay(key); !got.Equal(noon.Add(15 * time.Second)) {
+			t.Errorf("%q: until %v", key, got)
+		}
+	}
+	equal(t, "of another key", restored.LockDelay("key").IsZero(), true)
+	equal(t, "an index like any other", restored.indexOf(lockDelayRecord+"Key"), 0)
+
+	behind := noon.Add(-24 * time.Hour) // or the one who made the snapshot was ahead
+	if got := restoreIndexes(t, f, behind).LockDelay("Key"); !got.Equal(behind.Add(wire.MaxLockDelay)) {
+		t.Errorf("by a clock that is behind: until %v, want no longer than any delay", got)
+	}
+}
+
+// restoreIndexes returns what a server has that starts from a snapshot of the index
+// rows at some time.
+func restoreIndexes(t *testing.T, f *fixture, at time.Time) *View {
+	t.Helper()
 	r := NewRestorer(f.idx)
+	r.At(at)
 	for kind, record := range f.View().Records() {
 		row, ok := record.(*indexRow)
 		if !ok {
@@ -211,12 +231,5 @@ func TestLockDelayOutlivesASnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	v := r.Commit().View()
-	for _, key := range []string{"Key", ""} {
-		if got := v.LockDelay(key); !got.Equal(noon.Add(15 * time.Second)) {
-			t.Errorf("%q: until %v", key, got)
-		}
-	}
-	equal(t, "of another key", v.LockDelay("key").IsZero(), true)
-	equal(t, "an index like any other", v.indexOf(lockDelayRecord+"Key"), 0)
+	return r.Commit().View()
 }

@@ -105,6 +105,10 @@ func NewRestorer(lastIndex uint64) *Restorer {
 	}}
 }
 
+// At says when the snapshot is read, by this server's clock. Without it, lock delays
+// end when the snapshot says, by the clock of the server that it is from.
+func (r *Restorer) At(now time.Time) { r.tx.now = now }
+
 // ErrSkipped is returned for a record that was read and is not added, since it is of
 // a kind that we do not know.
 var ErrSkipped = errors.New("the record is of an unknown kind")
@@ -190,7 +194,11 @@ func (tx *Tx) restoreIndex(row *indexRow) error {
 		return fmt.Errorf("an index has no key")
 	}
 	if key, ok := strings.CutPrefix(row.Key, lockDelayRecord); ok {
-		insert(tx.tx, tableLockDelays, &lockDelay{Key: key, Until: time.UnixMilli(int64(min(row.Value, math.MaxInt64)))})
+		until := time.UnixMilli(int64(min(row.Value, math.MaxInt64)))
+		if !tx.now.IsZero() { // no clock that was wrong makes it longer than any delay
+			until = tx.now.Add(min(until.Sub(tx.now), wire.MaxLockDelay))
+		}
+		insert(tx.tx, tableLockDelays, &lockDelay{Key: key, Until: until})
 		return nil
 	}
 	tx.touchAt(row.Value, strings.TrimPrefix(row.Key, localPeer))
