@@ -41,6 +41,8 @@ type Config struct {
 
 	Autopilot wire.AutopilotConfig // of a new datacenter
 
+	Coordinates Coordinates
+
 	TranslateWANAddrs bool // what is in other datacenters is told at its WAN addresses
 
 	RejoinAfterLeave bool
@@ -113,6 +115,13 @@ type Queries struct {
 	DefaultTime, MaxTime time.Duration // of blocking queries
 	Hold                 time.Duration // for a leader
 	SessionTTLMin        time.Duration
+}
+
+// Coordinates is how an agent tells where it is. Zero values are defaults.
+type Coordinates struct {
+	Disabled    bool
+	RateTarget  float64 // updates a second, of all agents
+	IntervalMin time.Duration
 }
 
 // Services is what is registered at this agent from the start, and how the rest is

@@ -21,6 +21,7 @@
 //	autopilot   who is in the raft peer set, and how the servers are
 //	local       what is registered at this agent
 //	health      how that is: one child a check
+//	coordinate  where the agents are in the round-trip space
 //	dns         port 8600
 //	http        port 8500
 //	rpc         port 8400

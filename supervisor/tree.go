@@ -13,6 +13,7 @@ import (
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/certs"
+	"github.com/actor-consul/consul/actors/coordinate"
 	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
@@ -83,6 +84,7 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		GossipLAN:        p.at(lanName),
 		GossipWAN:        p.at(wanName),
 		Sessions:         p.at(session.Name),
+		Coordinates:      p.at(coordinate.Name),
 		Routes:           &p.routes,
 		WAN:              p.wanView(),
 		Call:             p.pool.Call,
@@ -157,6 +159,7 @@ func (p *plot) tree() []child {
 		{name: autopilot.Name, policy: alone, produce: p.autopilotActor()},
 		{name: local.Name, policy: alone, produce: p.localState(), reconfigure: true},
 		{name: health.Name, policy: alone, produce: p.health()},
+		{name: coordinate.Name, policy: alone, produce: p.coordinates()},
 		{name: replica.Name, policy: alone, produce: p.replica()},
 		{name: dns.Name, policy: alone, produce: p.dns(), reconfigure: true},
 		{name: http.Name, policy: alone, produce: p.http(), reconfigure: true},

@@ -9,10 +9,12 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/coordinate"
 	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/actors/local"
+	"github.com/actor-consul/consul/actors/raft"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -51,6 +53,37 @@ func (p *plot) event() actor.Producer {
 		Local:    &p.local,
 		Events:   &p.events,
 	})
+}
+
+func (p *plot) coordinates() actor.Producer {
+	c := p.cfg.Coordinates
+	cfg := coordinate.Config{
+		Logger:      p.cfg.Logger,
+		NodeName:    p.cfg.Node.Name,
+		Datacenter:  p.cfg.Node.Datacenter,
+		LAN:         &p.lan,
+		RateTarget:  c.RateTarget,
+		IntervalMin: c.IntervalMin,
+	}
+	if !c.Disabled {
+		cfg.Send = func(ctx context.Context, args *wire.CoordinateUpdateRequest) error {
+			return invoke.Do(ctx, p.invoker, invoke.CoordinateUpdate, args, &struct{}{})
+		}
+	}
+	if p.cfg.Server {
+		cfg.Propose = p.proposeCoordinates
+	}
+	return coordinate.New(cfg)
+}
+
+// proposeCoordinates writes down where agents are, if this server leads.
+func (p *plot) proposeCoordinates(ctx context.Context, all wire.Coordinates) error {
+	entry, err := wire.Encode(wire.CoordinateBatchUpdateType, all)
+	if err != nil {
+		return err
+	}
+	_, err = ask.Do(ctx, p.at(raft.Name), &messages.ApplyEntry{Entry: entry})
+	return err
 }
 
 func (p *plot) health() actor.Producer {

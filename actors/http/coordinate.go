@@ -29,6 +29,20 @@ var (
 	}.handle
 )
 
+// coordinateUpdate tells the leader where a node is.
+var coordinateUpdate = duty[wire.CoordinateUpdateRequest, struct{}]{
+	do: invoke.CoordinateUpdate,
+	args: func(r *request, args *wire.CoordinateUpdateRequest) error {
+		if err := r.decode(args); err != nil {
+			return err
+		}
+		args.Datacenter = r.datacenter()
+		args.SetTokenSecret(r.token())
+		return nil
+	},
+	show: func(*request, *struct{}) (*answer, error) { return nothing, nil },
+}.handle
+
 // inSegment leaves the coordinates of the network segment that is asked for, if
 // one is.
 func inSegment(r *request, all wire.Coordinates) wire.Coordinates {

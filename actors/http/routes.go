@@ -225,6 +225,7 @@ func routes(cfg Config) []route {
 		at("/v1/coordinate/datacenters", get(coordinateDatacenters)),
 		at("/v1/coordinate/nodes", get(coordinateNodes)),
 		at("/v1/coordinate/node/", get(coordinateNode)),
+		at("/v1/coordinate/update", put(coordinateUpdate)),
 
 		at("/v1/operator/raft/configuration", get(raftConfiguration)),
 		at("/v1/operator/raft/peer", del(raftRemovePeer)),

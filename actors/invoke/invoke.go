@@ -70,6 +70,8 @@ type Config struct {
 	// GossipLAN and GossipWAN are the pools; nobody: they cannot be asked.
 	GossipLAN, GossipWAN ask.Address
 
+	// Coordinates is who gathers the coordinates of nodes. Nobody: none can be told.
+	Coordinates ask.Address
 	// Sessions is who keeps the deadlines of sessions while this server leads. Nobody:
 	// none can be renewed.
 	Sessions ask.Address

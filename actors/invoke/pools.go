@@ -3,7 +3,6 @@ package invoke
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
@@ -20,9 +19,6 @@ var (
 	EventFire = &Duty[wire.EventFireRequest, wire.EventFireResponse]{method: "Internal.EventFire", run: eventFire, own: true}
 	// KeyringOperation lists or changes the gossip keys of all pools.
 	KeyringOperation = &Duty[wire.KeyringRequest, wire.KeyringResponses]{method: keyringMethod, run: keyringOperation, own: true}
-	// CoordinateUpdate keeps where a node is. Consul's leader gathers these for five
-	// seconds; here each is an entry, as a client agent sends one every 15 s at most.
-	CoordinateUpdate = &Duty[wire.CoordinateUpdateRequest, struct{}]{method: "Coordinate.Update", run: coordinateUpdate}
 )
 
 func eventFire(ctx context.Context, inv *Invoker, args *wire.EventFireRequest, _ *wire.EventFireResponse) error {
@@ -68,22 +64,4 @@ func (inv *Invoker) changeKeyring(ctx context.Context, pool ask.Address, wan boo
 		said.Error = err.Error()
 	}
 	return said
-}
-
-func coordinateUpdate(ctx context.Context, inv *Invoker, args *wire.CoordinateUpdateRequest, _ *struct{}) error {
-	if args.Coord == nil || !args.Coord.IsValid() {
-		return errors.New("invalid coordinate") // Consul's text
-	}
-	if !inv.cfg.Status.Load().Leads() {
-		return messages.ErrNotLeader
-	}
-	if _, node := inv.cfg.View().Node(nil, args.Node); node == nil {
-		return nil // not yet, or not any more; the next one will do
-	}
-	entry, err := wire.Encode(wire.CoordinateBatchUpdateType, wire.Coordinates{{Node: args.Node, Segment: args.Segment, Coord: args.Coord}})
-	if err != nil {
-		return fmt.Errorf("encode the coordinate of %s: %w", args.Node, err)
-	}
-	_, err = ask.Do(ctx, inv.cfg.Raft, &messages.ApplyEntry{Entry: entry})
-	return err
 }

@@ -49,6 +49,7 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"monitor":     newMonitorCommand,
 	"operator":    newOperatorCommand,
 	"reload":      newReloadCommand,
+	"rtt":         newRTTCommand,
 	"services":    newServicesCommand,
 	"snapshot":    newSnapshotCommand,
 	"tls":         newTLSCommand,

@@ -92,8 +92,11 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			DebugConfig:       debugConfig(rt),
 			Metrics:           newMetrics(rt),
 		},
-		RPC:               supervisor.RPC{Listeners: listeners(rt.RPCListeners), Explicit: rt.RPCRequired},
-		Version:           supervisor.Version{Compat: version.Compat, Own: version.Version, Revision: build.Revision, Date: build.Date},
+		RPC:     supervisor.RPC{Listeners: listeners(rt.RPCListeners), Explicit: rt.RPCRequired},
+		Version: supervisor.Version{Compat: version.Compat, Own: version.Version, Revision: build.Revision, Date: build.Date},
+		Coordinates: supervisor.Coordinates{
+			Disabled: rt.DisableCoordinates, RateTarget: rt.SyncCoordinateRateTarget, IntervalMin: rt.SyncCoordinateIntervalMin,
+		},
 		TranslateWANAddrs: rt.TranslateWANAddrs,
 		RejoinAfterLeave:  rt.RejoinAfterLeave,
 	}

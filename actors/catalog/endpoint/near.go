@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/hashicorp/serf/coordinate"
@@ -16,7 +17,7 @@ func sortNear[T any](env *Env, datacenter string, source *wire.QuerySource, item
 	if source.Node == "" || len(items) < 2 || source.Datacenter != "" && source.Datacenter != datacenter {
 		return
 	}
-	from := coordinatesOf(env, source.Node)
+	from := coordinatesOf(env, sourceNode(env, source))
 	if len(from) == 0 {
 		return
 	}
@@ -48,6 +49,23 @@ func sortNear[T any](env *Env, datacenter string, source *wire.QuerySource, item
 	for i := range sorted {
 		items[i] = sorted[i].item
 	}
+}
+
+// atIP is what a source calls itself that is to be found by its address.
+const atIP = "_ip"
+
+// sourceNode returns the name of the node that a query comes from; empty if none is
+// known.
+func sourceNode(env *Env, source *wire.QuerySource) string {
+	if source.Node != atIP {
+		return source.Node
+	}
+	if addr, err := netip.ParseAddr(source.Ip); err == nil {
+		if node := env.View.NodeAt(addr.Unmap()); node != nil {
+			return node.Node
+		}
+	}
+	return ""
 }
 
 func coordinatesOf(env *Env, node string) map[string]*coordinate.Coordinate {

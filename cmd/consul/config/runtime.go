@@ -124,6 +124,11 @@ type Runtime struct {
 	Checks        []Check       `config:"checks"`
 	SessionTTLMin time.Duration `config:"session_ttl_min"`
 
+	// How often where this agent is, in the round-trip space, is told the servers.
+	DisableCoordinates        bool          `config:"disable_coordinates"`
+	SyncCoordinateIntervalMin time.Duration `config:"sync_coordinate_interval_min"`
+	SyncCoordinateRateTarget  float64       `config:"sync_coordinate_rate_target"` // updates a second, of all agents of the datacenter
+
 	Connect Connect `config:"connect"`
 
 	CheckUpdateInterval time.Duration `config:"check_update_interval"`

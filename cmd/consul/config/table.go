@@ -148,7 +148,7 @@ var table = []Key{
 	{"enable_agent_tls_for_checks", Bool, "false", 0, "use the agent's certificate for checks"},
 	{"enable_central_service_config", Bool, "true", 0, "merge service defaults into registrations"},
 	{"session_ttl_min", Duration, "10s", Acted, "the shortest TTL of a session; 0s for the default"},
-	{"disable_coordinates", Bool, "false", 0, "send no network coordinates"},
+	{"disable_coordinates", Bool, "false", Acted, "send no network coordinates"},
 	{"discovery_max_stale", Duration, "0s", 0, "let followers answer discovery up to this old; 0s for off"},
 
 	// HTTP and blocking queries.
@@ -334,8 +334,8 @@ var table = []Key{
 	{"ae_interval", Duration, "", Quiet, "internal to Consul"},
 	{"check_deregister_interval_min", Duration, "", Quiet, "internal to Consul"},
 	{"check_reap_interval", Duration, "", Quiet, "internal to Consul"},
-	{"sync_coordinate_interval_min", Duration, "", Quiet, "internal to Consul"},
-	{"sync_coordinate_rate_target", Number, "", Quiet, "internal to Consul"},
+	{"sync_coordinate_interval_min", Duration, "15s", Acted | Positive, "pause between two network coordinates of an agent, at the least"},
+	{"sync_coordinate_rate_target", Number, "64", Acted | Positive, "network coordinates a second of all agents; more agents send theirs more rarely"},
 
 	// Consul Enterprise.
 	{"audit", Any, "", Enterprise, "audit log"},
