@@ -35,6 +35,7 @@ var commands = map[string]func(cli.Ui) cli.Command{
 	"actors":      newActorsCommand,
 	"agent":       newAgentCommand,
 	"catalog":     newCatalogCommand,
+	"debug":       newDebugCommand,
 	"event":       newEventCommand,
 	"force-leave": newForceLeaveCommand,
 	"info":        newInfoCommand,
