@@ -37,6 +37,7 @@ type Config struct {
 	DNS       DNS
 	HTTP      HTTP
 	RPC       RPC
+	Sockets   UnixSockets
 	Version   Version
 
 	Autopilot wire.AutopilotConfig // of a new datacenter
@@ -155,7 +156,7 @@ type DNS struct {
 
 // HTTP is the listener of port 8500.
 type HTTP struct {
-	Addrs             []string
+	Addrs, TLSAddrs   []string // host:port, or unix:// and a path
 	ResponseHeaders   map[string]string
 	MaxConnsPerClient int
 	KVMaxValueSize    int64 // bytes; 0: the listener's own limit
@@ -177,6 +178,10 @@ type RPC struct {
 	Listeners []Listener
 	Explicit  bool // somebody asked for these addresses: one that is taken is an error
 }
+
+// UnixSockets is whose the socket files of HTTP and RPC are; empty is as the system
+// makes them.
+type UnixSockets struct{ User, Group, Mode string }
 
 // Listener is an address to listen at.
 type Listener struct {

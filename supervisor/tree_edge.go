@@ -18,6 +18,7 @@ import (
 	"github.com/actor-consul/consul/actors/logs"
 	"github.com/actor-consul/consul/actors/raft"
 	"github.com/actor-consul/consul/actors/rpc"
+	"github.com/actor-consul/consul/actors/socket"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -108,6 +109,9 @@ func (p *plot) http() actor.Producer {
 	return http.New(http.Config{
 		Logger:     cfg.Logger,
 		Addrs:      cfg.HTTP.Addrs,
+		TLSAddrs:   cfg.HTTP.TLSAddrs,
+		TLS:        p.keys.HTTPS(),
+		Socket:     socket.Owner(cfg.Sockets),
 		Invoker:    p.invoker,
 		Event:      p.at(event.Name),
 		GossipLAN:  p.at(lanName),
@@ -160,6 +164,7 @@ func (p *plot) rpc() actor.Producer {
 	return rpc.New(rpc.Config{
 		Logger:     cfg.Logger,
 		Listeners:  listeners,
+		Socket:     socket.Owner(cfg.Sockets),
 		Explicit:   cfg.RPC.Explicit,
 		Server:     cfg.Server,
 		Datacenter: cfg.Node.Datacenter,

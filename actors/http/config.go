@@ -15,6 +15,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/invoke"
+	"github.com/actor-consul/consul/actors/socket"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -22,11 +23,14 @@ import (
 type Config struct {
 	Logger *zap.Logger // required
 
-	// Addrs are where to listen: host:port. Required.
-	Addrs []string
-	// TLS makes the listener speak HTTPS. Optional.
+	// Addrs are where to listen for HTTP, and TLSAddrs for HTTPS: host:port, or
+	// unix:// and a path.
+	Addrs, TLSAddrs []string
+	// TLS is how HTTPS is spoken. Required with TLSAddrs.
 	TLS *tls.Config
-	// Listen opens a socket. Optional: net.Listen.
+	// Socket is whose the files of unix sockets are.
+	Socket socket.Owner
+	// Listen opens a socket. Optional: those of this machine.
 	Listen func(network, address string) (net.Listener, error)
 
 	// Invoker runs reads and writes, here or at the server that can. Required.

@@ -38,7 +38,7 @@ const Name = "http"
 // New returns the producer of an HTTP listener.
 func New(cfg Config) actor.Producer {
 	cfg.Limits.fillIn()
-	l := &life{}
+	l := &life{strangers: newStrangers(cfg.Logger.Named(Name))}
 	l.settings.Publish(&messages.HTTPConfig{
 		ResponseHeaders:   cfg.ResponseHeaders,
 		MaxConnsPerClient: cfg.Limits.MaxConnsPerClient,
@@ -53,6 +53,8 @@ type life struct {
 	settings messages.Published[messages.HTTPConfig]
 	bound    bool // the sockets were ours before, so one that is taken may be our own, lingering
 	drained  bool // the listener has said goodbye and does not come back
+
+	strangers *strangers
 }
 
 // httpActor keeps the sockets. All fields belong to the mailbox, but for the api,
@@ -117,7 +119,7 @@ func (a *httpActor) listen(ctx actor.Context) {
 		ctx.Request(ctx.Parent(), &messages.Ready{})
 		return
 	}
-	listeners, err := openAll(a.cfg)
+	listeners, err := openAll(a.cfg, a.life.strangers)
 	if err != nil {
 		if wait, again := a.rebind.next(a.life.bound, taken(err)); again {
 			a.log.Warn("cannot open the sockets again yet", zap.Error(err), zap.Duration("retry_in", wait))
@@ -137,7 +139,7 @@ func (a *httpActor) serve(ctx actor.Context, listeners []net.Listener) {
 	a.release = cancel
 	a.api = newAPI(base, a.cfg, a.log, &a.life.settings)
 	a.listeners = listeners
-	a.server = newServer(base, a.cfg, a.log, a.api)
+	a.server = newServer(base, a.cfg, a.life.strangers, a.api)
 	b := bridge{root: ctx.ActorSystem().Root, self: ctx.Self()}
 	for _, l := range listeners {
 		a.log.Info("listening", zap.Stringer("address", l.Addr()))

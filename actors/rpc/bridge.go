@@ -11,6 +11,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
+
+	"github.com/actor-consul/consul/actors/socket"
 )
 
 // server has the sockets of one life of the actor, and a goroutine on each. Its
@@ -44,31 +46,19 @@ func newServer(cfg Config, log *zap.Logger, root *actor.RootContext, self *actor
 
 // listen binds an address and begins to accept there.
 func (s *server) listen(l Listener) error {
-	ln, err := bind(l)
+	var ln net.Listener
+	var err error
+	if l.Network == "unix" {
+		ln, err = socket.Listen(l.Address, s.cfg.Socket)
+	} else {
+		ln, err = net.Listen(l.Network, l.Address)
+	}
 	if err != nil {
 		return err
 	}
 	s.listeners = append(s.listeners, ln)
 	go s.accept(ln)
 	return nil
-}
-
-// bind listens at an address. The socket file of an agent that was killed is in
-// the way of its successor: it is removed when nobody listens there.
-func bind(l Listener) (net.Listener, error) {
-	ln, err := net.Listen(l.Network, l.Address)
-	if l.Network != "unix" || !errors.Is(err, syscall.EADDRINUSE) {
-		return ln, err
-	}
-	conn, dialErr := net.Dial(l.Network, l.Address)
-	if dialErr == nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	if !errors.Is(dialErr, syscall.ECONNREFUSED) || os.Remove(l.Address) != nil {
-		return nil, err
-	}
-	return net.Listen(l.Network, l.Address)
 }
 
 // explainListen says why an address could not be bound, and what to do.

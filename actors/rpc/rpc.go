@@ -31,6 +31,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/socket"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -54,6 +55,9 @@ type Listener struct {
 type Config struct {
 	Logger    *zap.Logger // required
 	Listeners []Listener  // required
+
+	// Socket is whose the files of unix sockets are.
+	Socket socket.Owner
 
 	// Explicit says that somebody asked for these addresses. An address that is
 	// taken then keeps the agent from starting; otherwise it is tried again until

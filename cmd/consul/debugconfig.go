@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/actor-consul/consul/cmd/consul/config"
 )
@@ -27,6 +28,8 @@ func debugConfig(rt *config.Runtime) map[string]any {
 		"EncryptKey":           hidden(rt.Encrypt),
 		"HTTPAddrs":            tagged("tcp", rt.HTTPListeners),
 		"HTTPPort":             rt.Ports.HTTP,
+		"HTTPSAddrs":           tagged("tcp", rt.HTTPSListeners),
+		"HTTPSPort":            rt.Ports.HTTPS,
 		"LeaveOnTerm":          rt.LeaveOnTerminate,
 		"Logging":              map[string]any{"LogLevel": rt.LogLevel, "LogJSON": rt.LogJSON, "LogFilePath": rt.LogFile},
 		"NodeMeta":             rt.NodeMeta,
@@ -58,7 +61,10 @@ func tcp(addr string) string {
 func tagged(scheme string, all []config.Listener) []string {
 	out := []string{}
 	for _, addr := range addresses(all) {
-		out = append(out, scheme+"://"+addr)
+		if !strings.Contains(addr, "://") {
+			addr = scheme + "://" + addr
+		}
+		out = append(out, addr)
 	}
 	return out
 }

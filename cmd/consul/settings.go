@@ -45,7 +45,8 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			Key: rt.Encrypt, VerifyIncoming: rt.EncryptVerifyIncoming, VerifyOutgoing: rt.EncryptVerifyOutgoing,
 			DisableKeyringFile: rt.DisableKeyringFile,
 		},
-		TLS: tlsConfig(rt),
+		TLS:     tlsConfig(rt),
+		Sockets: supervisor.UnixSockets(rt.UnixSockets),
 		ServerRPC: supervisor.ServerRPC{
 			Bind: rt.ServerBind, Advertise: rt.ServerAdvertise,
 			MaxConnsPerClient: rt.Limits.RPCMaxConnsPerClient, HandshakeTimeout: rt.Limits.RPCHandshakeTimeout,
@@ -84,6 +85,7 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 		DNS:     supervisor.DNS{Addrs: addresses(rt.DNSListeners), Domain: rt.Domain, AltDomain: rt.AltDomain, Config: dnsConfig(rt)},
 		HTTP: supervisor.HTTP{
 			Addrs:             addresses(rt.HTTPListeners),
+			TLSAddrs:          addresses(rt.HTTPSListeners),
 			ResponseHeaders:   rt.HTTP.ResponseHeaders,
 			MaxConnsPerClient: rt.Limits.HTTPMaxConnsPerClient,
 			KVMaxValueSize:    int64(rt.Limits.KVMaxValueSize),
@@ -232,12 +234,16 @@ func banner(rt *config.Runtime) string {
 		{"Advertise addr", "'" + rt.AdvertiseAddr + "'"},
 		{"RPC addr", joined(rt.RPCListeners)},
 		{"HTTP addr", joined(rt.HTTPListeners)},
+		{"HTTPS addr", joined(rt.HTTPSListeners)},
 		{"DNS addr", joined(rt.DNSListeners)},
 		{"Encrypted", fmt.Sprint(rt.Encrypt != "")},
 		{"Server", server},
 	}
 	var b strings.Builder
 	for _, r := range rows {
+		if r[0] == "HTTPS addr" && len(rt.HTTPSListeners) == 0 {
+			continue // the page does not know it
+		}
 		fmt.Fprintf(&b, "%18s: %s\n", r[0], r[1])
 	}
 	return b.String()
