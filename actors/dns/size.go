@@ -1,7 +1,9 @@
 package dns
 
 import (
+	"iter"
 	"sort"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -61,25 +63,28 @@ func (r *response) deal(b bounds, intn func(int) int) *share {
 	if !r.free {
 		return s
 	}
-	n := len(r.answer)
+	all := len(r.answer)
 	if r.most > 0 {
-		n = min(n, r.most)
+		all = min(all, r.most)
 	}
-	fit := min(n, b.size/minRecord)
+	n := all
 	if b.answers > 0 {
-		fit = min(fit, b.answers)
+		n = min(n, b.answers)
 	}
-	s.rest = n - fit
-	s.answer = make([]dns.RR, 0, fit)
+	s.answer = make([]dns.RR, 0, min(n, b.size/minRecord))
 	if r.refers != nil {
-		s.extra = make([]dns.RR, 0, len(r.extra)+fit)
-		s.upTo = make([]int, 0, fit)
+		s.extra = append(make([]dns.RR, 0, len(r.extra)+cap(s.answer)), r.extra...)
+		s.upTo = make([]int, 0, cap(s.answer))
 	}
 	hosts := make(map[*dns.RR]struct{}) // additional records that the share has
 	if r.ordered {
 		intn = func(int) int { return 0 } // the first of those that are left
 	}
-	for _, i := range draw(len(r.answer), fit, intn) {
+	left := b.size
+	for i := range draw(len(r.answer), n, intn) {
+		if left -= leastSize(r.answer[i]); left < 0 {
+			break
+		}
 		s.answer = append(s.answer, r.answer[i])
 		if r.refers == nil {
 			continue
@@ -88,24 +93,51 @@ func (r *response) deal(b bounds, intn func(int) int) *share {
 			if _, dup := hosts[&extra[0]]; !dup {
 				hosts[&extra[0]] = struct{}{}
 				s.extra = append(s.extra, extra...)
+				for _, rr := range extra {
+					left -= leastSize(rr)
+				}
 			}
 		}
 		s.upTo = append(s.upTo, len(s.extra))
 	}
+	s.rest = all - len(s.answer)
 	return s
 }
 
-// draw returns k different numbers below n in no order.
-func draw(n, k int, intn func(int) int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
+// draw yields k different numbers below n in no order.
+func draw(n, k int, intn func(int) int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		all := make([]int32, n)
+		for i := range all {
+			all[i] = int32(i)
+		}
+		for i := range k {
+			j := i + intn(n-i)
+			all[i], all[j] = all[j], all[i]
+			if !yield(int(all[i])) {
+				return
+			}
+		}
 	}
-	for i := range k {
-		j := i + intn(n-i)
-		all[i], all[j] = all[j], all[i]
+}
+
+// leastSize is what a record takes in a message at the least, in bytes: its name is
+// a pointer, and so are those in it that can be one.
+func leastSize(rr dns.RR) int {
+	const head = 2 + 10
+	switch rr := rr.(type) {
+	case *dns.A:
+		return head + 4
+	case *dns.AAAA:
+		return head + 16
+	case *dns.SRV: // its target is never a pointer (RFC 2782)
+		if strings.Contains(rr.Target, `\`) {
+			return head + 6 + 1 // it is shorter than it looks
+		}
+		return head + 6 + len(rr.Target)
+	default:
+		return minRecord
 	}
-	return all[:k]
 }
 
 // bounds are what a client takes.
@@ -160,11 +192,22 @@ func (s *share) fill(m *dns.Msg, b bounds) (trimmed bool) {
 	if put(n, true, true) || put(n, true, false) || put(n, false, false) {
 		return n < len(s.answer)+s.rest
 	}
-	fit := sort.Search(n, func(leave int) bool { return put(n-leave, false, false) })
+	fit := leave(n, func(leave int) bool { return put(n-leave, false, false) })
 	if !put(n-fit, false, false) || fit == n {
 		m.Extra = opt // what nothing refers to
 	}
 	return n-fit < len(s.answer)+s.rest
+}
+
+// leave returns the least number of n for which fits holds, or n. As a rule that is a
+// small one.
+func leave(n int, fits func(int) bool) int {
+	few := 1
+	for few < n && !fits(few) {
+		few *= 2
+	}
+	from := few / 2 // does not fit
+	return from + sort.Search(min(few, n)-from, func(i int) bool { return fits(from + i) })
 }
 
 // extraOf returns what the first n answers refer to.

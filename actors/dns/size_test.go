@@ -255,3 +255,39 @@ func TestWeight(t *testing.T) {
 		})
 	}
 }
+
+// TestLeastSize holds what is left out before it is measured to be what would not
+// have fitted: no record may take less than its least size.
+func TestLeastSize(t *testing.T) {
+	owner := "web.service.consul."
+	for _, rr := range []dns.RR{
+		addressRecord(owner, mustAddr("10.0.0.1"), 0), addressRecord(owner, mustAddr("::1"), 0),
+		&dns.SRV{Hdr: header(owner, dns.TypeSRV, 0), Target: "."},
+		&dns.SRV{Hdr: header(owner, dns.TypeSRV, 0), Target: owner},
+		&dns.SRV{Hdr: header(owner, dns.TypeSRV, 0), Target: `\001\002\003.x\.y.consul.`},
+		&dns.CNAME{Hdr: header(owner, dns.TypeCNAME, 0), Target: owner},
+		&dns.TXT{Hdr: header(owner, dns.TypeTXT, 0), Txt: []string{""}},
+	} {
+		m := new(dns.Msg).SetQuestion(owner, rr.Header().Rrtype)
+		m.Compress = true
+		empty := m.Len()
+		m.Answer = []dns.RR{rr}
+		raw, err := m.Pack()
+		if got := len(raw) - empty; err != nil || got < leastSize(rr) {
+			t.Errorf("%v takes %d bytes, error %v, not at least %d", rr, got, err, leastSize(rr))
+		}
+	}
+}
+
+func TestLeave(t *testing.T) {
+	for n := range 20 {
+		for want := range n + 1 {
+			if want == 0 && n > 0 {
+				continue // the caller has tried it
+			}
+			if got := leave(n, func(leave int) bool { return leave >= want }); got != want {
+				t.Errorf("leave %d of %d, want %d", got, n, want)
+			}
+		}
+	}
+}
