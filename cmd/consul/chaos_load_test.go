@@ -190,8 +190,11 @@ func (c *chaosClient) step(n int) {
 	switch {
 	case p < 5 || !known:
 		c.get(key, "")
-	case p < 10:
+	case p < 9:
 		c.get(key, "consistent")
+	case p < 10:
+		wait := min(c.least/2, 400*time.Millisecond)
+		c.get(key, fmt.Sprintf("wait=%v&index=%d", wait, pair.index)) // what has changed, or what is there in a while
 	case p < 14:
 		c.change(key, call{verb: putKey, value: value}, http.MethodPut, "")
 	case p < 15:
