@@ -94,6 +94,16 @@ type DeregisterCheck struct {
 	ID string
 }
 
+// AwaitSync waits until the catalog has been told of everything that was registered
+// here before, or until that has been tried in vain.
+//
+// From:  http
+// To:    local
+// Reply: Unit
+type AwaitSync struct {
+	Asked[Unit]
+}
+
 // ReplaceDefinitions puts the definitions of configuration files in the place of
 // those before, all in one step: what is defined before and after keeps the results
 // of its checks, and what is not any more goes.

@@ -2,6 +2,7 @@ package http
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -209,10 +210,18 @@ func (r *request) maintain(on bool, check *wire.HealthCheck) (*answer, error) {
 	}
 }
 
-// change has local make a change.
+// syncPatience is how long an answer is held for the catalog to be told.
+const syncPatience = 3 * time.Second
+
+// change has local make a change, and the catalog told of it.
 func change(r *request, msg ask.Request[messages.Unit]) (*answer, error) {
 	if _, err := ask.Do(r.Context(), r.api.cfg.Local, msg); err != nil {
 		return nil, err
 	}
+	// Who registers something looks for it in the catalog next. It is registered all
+	// the same when the catalog cannot be told yet.
+	ctx, cancel := context.WithTimeout(r.Context(), syncPatience)
+	defer cancel()
+	_, _ = ask.Do(ctx, r.api.cfg.Local, &messages.AwaitSync{})
 	return nothing, nil
 }

@@ -64,6 +64,9 @@ func (r *registered) check(c messages.CheckDefinition) {
 func (r *registered) asked(ctx actor.Context) bool {
 	var err error
 	switch msg := ctx.Message().(type) {
+	case *messages.AwaitSync:
+		msg.Answer(messages.Unit{})
+		return true
 	case *messages.RegisterService:
 		r.services[msg.Service.ID] = msg.Service
 		for _, c := range msg.Checks {

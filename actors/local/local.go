@@ -130,6 +130,9 @@ type localActor struct {
 	queue  []*change          // wait for their turn
 	saving *change            // its records are being kept; nil: none are
 
+	waiting []*messages.AwaitSync // for a sync that has not compared yet
+	covered []*messages.AwaitSync // by the sync that is under way
+
 	syncing  bool
 	again    bool // something changed meanwhile
 	failures int  // of syncs in a row
@@ -217,6 +220,8 @@ func (a *localActor) handle(ctx actor.Context, msg any) {
 		a.replaceDefinitions(ctx, msg)
 	case *messages.SetCheckStatus:
 		a.setCheckStatus(ctx, msg)
+	case *messages.AwaitSync:
+		a.awaitSync(msg)
 	case *messages.NewLeader:
 		a.newLeader(ctx, msg)
 	case *messages.StateRestored:
@@ -282,7 +287,10 @@ func (a *localActor) release() {
 	if a.saving != nil {
 		a.saving.settle(messages.Unit{}, fmt.Errorf("whether this was kept is unknown: %w", messages.ErrUnavailable))
 	}
-	a.early, a.queue, a.saving = nil, nil, nil
+	for _, w := range append(a.waiting, a.covered...) {
+		w.Refuse(messages.ErrUnavailable)
+	}
+	a.early, a.queue, a.saving, a.waiting, a.covered = nil, nil, nil, nil, nil
 }
 
 // publish comes before every answer: who registers reads what it registered.

@@ -45,8 +45,19 @@ func (a *localActor) sync(ctx actor.Context) {
 	}()
 }
 
+// awaitSync answers at once when no sync is under way: then there is nothing to be
+// told, or the last try has failed.
+func (a *localActor) awaitSync(msg *messages.AwaitSync) {
+	if !a.syncing {
+		msg.Answer(messages.Unit{})
+		return
+	}
+	a.waiting = append(a.waiting, msg)
+}
+
 // fetched compares and has a goroutine write what differs.
 func (a *localActor) fetched(ctx actor.Context, msg *fetched) {
+	a.covered, a.waiting = append(a.covered, a.waiting...), nil
 	if msg.err != nil {
 		a.tellFailure(msg.err)
 		a.rest(ctx, false)
@@ -106,6 +117,13 @@ func (a *localActor) synced(ctx actor.Context, msg *synced) {
 // meanwhile.
 func (a *localActor) rest(ctx actor.Context, well bool) {
 	a.syncing = false
+	if !a.again {
+		a.covered, a.waiting = append(a.covered, a.waiting...), nil
+	}
+	for _, w := range a.covered {
+		w.Answer(messages.Unit{})
+	}
+	a.covered = nil
 	var wait time.Duration
 	if well {
 		a.failures = 0

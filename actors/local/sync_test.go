@@ -399,3 +399,53 @@ func TestBigClustersCompareLessOften(t *testing.T) {
 		}
 	})
 }
+
+// TestAwaitSync: who registers something finds it in the catalog next, when the
+// catalog can be told at all.
+func TestAwaitSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.want(t, "at the start", "node")
+		must(t, s, web("a"))
+		must(t, s, &messages.AwaitSync{})
+		if s.service("a") == nil {
+			t.Error("a is not in the catalog yet")
+		}
+
+		// What is registered while the catalog is being told of something else is
+		// waited for as well.
+		gate := make(chan struct{})
+		s.setDuring(func(_ context.Context, what string) error {
+			if what == "b" {
+				<-gate
+			}
+			return nil
+		})
+		must(t, s, web("b"))
+		synctest.Wait()
+		must(t, s, web("c"))
+		done := make(chan struct{})
+		go func() {
+			must(t, s, &messages.AwaitSync{})
+			close(done)
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("answered before b was written")
+		default:
+		}
+		close(gate)
+		<-done
+		if s.service("c") == nil {
+			t.Error("c is not in the catalog yet")
+		}
+
+		s.setDown(errors.New("nobody is there"))
+		must(t, s, web("d"))
+		must(t, s, &messages.AwaitSync{}) // in vain, and answered
+		if s.service("d") != nil {
+			t.Error("d is in a catalog that is down")
+		}
+	})
+}
