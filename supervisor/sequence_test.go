@@ -398,6 +398,13 @@ func (l *life) pilotConfig() autopilot.Config {
 		Logger: zap.NewNop(), NodeID: l.id, Datacenter: "dc1", Expect: len(l.play.hosts),
 		Raft: l.node, Status: l.raft, LAN: l.lan, State: &messages.Published[wire.AutopilotState]{},
 		Settings: func() *wire.AutopilotConfig { return nil },
+		PeersOf: func(_ context.Context, s messages.Server) ([]messages.RaftServer, error) {
+			other, err := l.play.at(s.Addr.String())
+			if err != nil {
+				return nil, err
+			}
+			return other.raft.Load().Peers(), nil
+		},
 		Stats: func(_ context.Context, s messages.Server) (term, index uint64, contact time.Duration, err error) {
 			other, err := l.play.at(s.Addr.String())
 			if err != nil {

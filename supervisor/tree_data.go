@@ -118,9 +118,23 @@ func (p *plot) autopilotActor() actor.Producer {
 			return config
 		},
 		Stats:    p.raftStats,
+		PeersOf:  p.peersOf,
 		NodeMeta: p.nodeMeta,
 		State:    &p.autopilot,
 	})
+}
+
+// peersOf asks another server for the peer set that it has itself.
+func (p *plot) peersOf(ctx context.Context, s messages.Server) ([]messages.RaftServer, error) {
+	set, err := p.pool.RaftConfiguration(ctx, s.Addr.String(), p.cfg.Node.Datacenter)
+	if err != nil {
+		return nil, err
+	}
+	var peers []messages.RaftServer
+	for _, r := range set.Servers {
+		peers = append(peers, messages.RaftServer{ID: r.ID, Address: r.Address, Voter: r.Voter})
+	}
+	return peers, nil
 }
 
 // raftStats asks another server how far it is.

@@ -18,7 +18,9 @@
 //     has joined (cleanup_dead_servers), so that a restart costs nobody a vote;
 //   - a live voter is never removed and never loses its vote;
 //   - a server is its node ID: its address follows it. Where two claim one ID or one
-//     address, the peer set stays, and the log names both.
+//     address, the peer set stays, and the log names both;
+//   - a server that has a peer set of its own, in which there is nobody of ours, is
+//     not taken in: its log is another.
 //
 // It does not use hashicorp/raft-autopilot, whose states and words it shares: that
 // removes a failed voter while a majority remains, without waiting for a replacement,
@@ -69,9 +71,10 @@ type autopilotActor struct {
 	end context.CancelFunc
 
 	memory *memory
-	roster roster          // as it was at the last look
-	reign  *reign          // nil while this server does not lead
-	told   map[string]bool // the problems that were told
+	roster roster                // as it was at the last look
+	peers  []messages.RaftServer // as they were then
+	reign  *reign                // nil while this server does not lead
+	told   map[string]bool       // the problems that were told
 
 	busy   bool // a goroutine reads the peer set or changes it
 	again  bool // something came in meanwhile
@@ -217,7 +220,7 @@ func (a *autopilotActor) looked(ctx actor.Context, msg *looked) {
 		self: a.cfg.NodeID, expect: a.cfg.Expect, conf: a.settings(), peers: msg.peers,
 		roster: readRoster(pool.Members, a.cfg.Datacenter, msg.peers), memory: a.memory, now: now,
 	}
-	a.roster = s.roster
+	a.roster, a.peers = s.roster, s.peers
 	dismissed := a.memory.observe(s.peers, s.roster, now)
 	switch {
 	case a.reign == nil || !s.roster.byID[a.cfg.NodeID].alive():
@@ -257,8 +260,12 @@ func (a *autopilotActor) judge(ctx actor.Context, s *situation) {
 		a.log.Info(news)
 	}
 	a.reign.health = s.health
+	s.own = a.reign.reading.own
 	a.publish(s.report(a.cfg.NodeMeta))
-	a.tell(s.roster.problems)
+	a.tell(append(s.roster.problems, s.strangers()...))
+	if s.unasked() {
+		a.poll(ctx)
+	}
 
 	if !a.cfg.Status.Load().Ready {
 		a.wakeWithin(ctx, eagerInterval)
@@ -333,7 +340,8 @@ func (a *autopilotActor) poll(ctx actor.Context) {
 		}
 	}
 	root, self, life, cfg, r := ctx.ActorSystem().Root, ctx.Self(), a.ctx, a.cfg, a.reign
-	go func() { report(life, root, self, &polled{r, poll(life, cfg, servers)}) }()
+	peers := a.peers
+	go func() { report(life, root, self, &polled{r, poll(life, cfg, servers, peers)}) }()
 }
 
 func (a *autopilotActor) polled(ctx actor.Context, msg *polled) {

@@ -46,22 +46,32 @@ func apply(ctx context.Context, raft ask.Address, c change) error {
 	return err
 }
 
-// poll asks every server how it is, all at the same time. It runs on a goroutine.
-func poll(ctx context.Context, cfg Config, servers []messages.Server) reading {
+// poll asks every server how it is, and those that are not in the peer set for their
+// own, all at the same time. It runs on a goroutine.
+func poll(ctx context.Context, cfg Config, servers []messages.Server, peers []messages.RaftServer) reading {
 	r := reading{stats: make(map[string]stats, len(servers)+1)}
 	r.term, r.index = ownLog(cfg.Status.Load())
 	r.stats[cfg.NodeID] = stats{term: r.term, index: r.index}
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 
-	said := make([]stats, len(servers))
+	said, own := make([]stats, len(servers)), make([]allegiance, len(servers))
 	var all sync.WaitGroup
 	for i, s := range servers {
+		if cfg.PeersOf != nil && addressOf(peers, s.ID) == "" {
+			all.Go(func() { own[i].peers, own[i].err = cfg.PeersOf(ctx, s) })
+		}
 		all.Go(func() { said[i].term, said[i].index, said[i].contact, said[i].err = cfg.Stats(ctx, s) })
 	}
 	all.Wait()
+	if cfg.PeersOf != nil {
+		r.own = map[string]allegiance{}
+	}
 	for i, s := range servers {
 		r.stats[s.ID] = said[i]
+		if cfg.PeersOf != nil && addressOf(peers, s.ID) == "" {
+			r.own[s.ID] = own[i]
+		}
 	}
 	return r
 }

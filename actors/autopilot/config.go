@@ -36,6 +36,11 @@ type Config struct {
 	// Required.
 	Stats func(ctx context.Context, s messages.Server) (lastTerm, lastIndex uint64, lastContact time.Duration, err error)
 
+	// PeersOf asks another server for its own peer set, which it has none of when it is
+	// new. It may wait until ctx ends. Optional: without it, whoever joins the pool is
+	// taken in.
+	PeersOf func(ctx context.Context, s messages.Server) ([]messages.RaftServer, error)
+
 	// NodeMeta returns the metadata of a node by its ID, for the state. Optional.
 	NodeMeta func(nodeID string) map[string]string
 

@@ -19,6 +19,7 @@ type situation struct {
 	roster roster
 	memory *memory
 	health map[string]health
+	own    map[string]allegiance // what newcomers said; nil: nobody is asked
 	now    time.Time
 }
 
@@ -195,7 +196,7 @@ func quorum(voters int) int { return voters/2 + 1 }
 func (s *situation) newcomers() (all []change) {
 	for _, id := range slices.Sorted(maps.Keys(s.roster.byID)) {
 		r := s.roster.byID[id]
-		if !r.settled() || addressOf(s.peers, id) != "" || s.memory.isDismissed(id) {
+		if !s.newcomer(r) || !s.welcome(id) {
 			continue
 		}
 		if holder, held := s.holder(r); held {

@@ -21,7 +21,8 @@ type reading struct {
 	// term and index are those of the leader's own last entry, read before anybody
 	// was asked: who is not behind them is not behind.
 	term, index uint64
-	stats       map[string]stats // by ID
+	stats       map[string]stats      // by ID
+	own         map[string]allegiance // of those that are not in the peer set; nil: nobody was asked
 }
 
 // health is what the leader thinks of a server.

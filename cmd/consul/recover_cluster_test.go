@@ -57,3 +57,31 @@ func TestRecover(t *testing.T) {
 	c.writeSome(c.servers[1])
 	c.verify(c.servers...)
 }
+
+// TestBootstrapBeside starts a server with -bootstrap that joins servers which have
+// long begun. Neither side takes the other in, both say so, and nobody's leader or
+// data is touched.
+func TestBootstrapBeside(t *testing.T) {
+	t.Parallel()
+	c := &cluster{t: t, apis: map[*agenttest.Agent]*api.Client{}}
+	c.launch(101, []string{"", "", ""})
+	leader := c.awaitLeader(c.servers...)
+	c.awaitVoters(c.servers...)
+	c.writeSome(leader)
+	stray := agenttest.Start(t, agenttest.Options{Name: "stray", Addr: loopback(104), Args: agenttest.Bootstrap(retryJoin(c.addresses())...)})
+	stray.AwaitLeader()
+	for _, a := range append(c.others(leader), leader) {
+		c.awaitMember("stray", serfAlive, a)
+	}
+	leader.AwaitOutput(`server "stray" \(ID "[^"]+", 127\.0\.0\.104:\d+\) has a peer set of its own \(127\.0\.0\.104:\d+\) and is not taken into this one \(127\.0\.0\.10`)
+	stray.AwaitOutput(`server "s1" .* has a peer set of its own \(.*127\.0\.0\.102:.*\) and is not taken into this one \(127\.0\.0\.104:\d+\)`)
+	if addr := stray.AwaitLeader(); addr != stray.ServerAddr {
+		t.Errorf("%s leads where stray is alone", addr)
+	}
+	if still := c.awaitLeader(c.servers...); still != leader {
+		t.Errorf("%s leads, it was %s", still.Name, leader.Name)
+	}
+	c.awaitVoters(c.servers...)
+	c.writeSome(leader)
+	c.verify(c.servers...)
+}

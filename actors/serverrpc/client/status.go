@@ -23,6 +23,17 @@ func (p *Pool) RaftStats(ctx context.Context, address string) (*wire.RaftStats, 
 	return &stats, nil
 }
 
+// RaftConfiguration returns the peer set that the server at address has, whether or
+// not somebody leads there.
+func (p *Pool) RaftConfiguration(ctx context.Context, address, datacenter string) (*wire.RaftConfigurationResponse, error) {
+	args := &wire.DCSpecificRequest{Datacenter: datacenter, QueryOptions: wire.QueryOptions{AllowStale: true}}
+	var set wire.RaftConfigurationResponse
+	if err := p.Call(ctx, address, "Operator.RaftGetConfiguration", args, &set); err != nil {
+		return nil, err
+	}
+	return &set, nil
+}
+
 // RemovePeer has the leader, which is at address, take the server with that ID from
 // the peer set.
 func (p *Pool) RemovePeer(ctx context.Context, address, id string) error {

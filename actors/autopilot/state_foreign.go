@@ -1,0 +1,78 @@
+package autopilot
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/actor-consul/consul/messages"
+)
+
+// allegiance is the peer set that a newcomer says it has, or why it said nothing.
+type allegiance struct {
+	peers []messages.RaftServer
+	err   error
+}
+
+// newcomer reports whether a server would be taken into the peer set, if it has none
+// of its own.
+func (s *situation) newcomer(r *resident) bool {
+	return r.settled() && addressOf(s.peers, r.ID) == "" && !s.memory.isDismissed(r.ID)
+}
+
+// unasked reports whether there is a newcomer that was not asked for its peer set.
+func (s *situation) unasked() bool {
+	if s.own == nil {
+		return false
+	}
+	for id, r := range s.roster.byID {
+		if _, asked := s.own[id]; !asked && s.newcomer(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// welcome reports whether a newcomer may be taken in: it has said that it has no peer
+// set, or one that has somebody of ours in it. One that has begun a peer set of its
+// own, as -bootstrap does, has a log that is not ours; both would be led by whoever
+// has the greater term, and one of the two states would be lost.
+func (s *situation) welcome(id string) bool {
+	if s.own == nil {
+		return true
+	}
+	said, asked := s.own[id]
+	return asked && said.err == nil && !s.foreign(said.peers)
+}
+
+func (s *situation) foreign(theirs []messages.RaftServer) bool {
+	for _, p := range theirs {
+		if addressOf(s.peers, p.ID) != "" || s.memory.wasVoter(p.ID) {
+			return false
+		}
+	}
+	return len(theirs) > 0
+}
+
+// strangers tells of the newcomers that are kept out, naming both sides.
+func (s *situation) strangers() (problems []string) {
+	for _, id := range slices.Sorted(maps.Keys(s.roster.byID)) {
+		r, said := s.roster.byID[id], s.own[id]
+		if !s.newcomer(r) || !s.foreign(said.peers) {
+			continue
+		}
+		problems = append(problems, fmt.Sprintf("%s has a peer set of its own (%s) and is not taken into this one (%s): it was started with -bootstrap, or with another -bootstrap-expect, "+
+			"or belongs to another cluster; stop it, move its data directory away and start it without -bootstrap",
+			r.describe(), addresses(said.peers), addresses(s.peers)))
+	}
+	return problems
+}
+
+func addresses(peers []messages.RaftServer) string {
+	var all []string
+	for _, p := range peers {
+		all = append(all, p.Address)
+	}
+	return strings.Join(all, ", ")
+}

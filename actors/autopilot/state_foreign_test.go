@@ -1,0 +1,43 @@
+package autopilot
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestStrangers shows who is taken in of those that have a peer set already.
+func TestStrangers(t *testing.T) {
+	tests := []struct {
+		name    string
+		own     map[string]allegiance
+		want    string // as outline writes it
+		unasked bool
+		problem bool
+	}{
+		{name: "nobody_asks", want: "d-"},
+		{name: "not_asked_yet", own: map[string]allegiance{}, unasked: true},
+		{name: "gave_no_answer", own: map[string]allegiance{"dd": {err: errors.New("connection refused")}}},
+		{name: "new", own: map[string]allegiance{"dd": {}}, want: "d-"},
+		{name: "was_one_of_ours", own: map[string]allegiance{"dd": {peers: peers("b d")}}, want: "d-"},
+		{name: "was_with_one_that_is_gone", own: map[string]allegiance{"dd": {peers: peers("d e")}}, want: "d-"},
+		{name: "began_on_its_own", own: map[string]allegiance{"dd": {peers: peers("d")}}, problem: true},
+		{name: "is_of_another_cluster", own: map[string]allegiance{"dd": {peers: peers("d f g")}}, problem: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := scene{peers: "a b c", members: live("abcd"), voted: "e"}.situation()
+			s.own = tt.own
+			if got := outline(s.changes()); got != tt.want {
+				t.Errorf("changes = %q, want %q", got, tt.want)
+			}
+			if got := s.unasked(); got != tt.unasked {
+				t.Errorf("unasked = %t, want %t", got, tt.unasked)
+			}
+			problems := strings.Join(s.strangers(), "\n")
+			if (problems != "") != tt.problem || tt.problem && (!strings.Contains(problems, home("a").String()) || !strings.Contains(problems, home("d").String())) {
+				t.Errorf("problems = %q; want one that names both sides: %t", problems, tt.problem)
+			}
+		})
+	}
+}
