@@ -32,6 +32,7 @@ type cluster struct {
 	t       *testing.T
 	servers []*agenttest.Agent
 	client  *agenttest.Agent
+	args    []string // of all agents
 
 	loads int      // that have begun
 	acked []string // keys whose write was acknowledged; each is its own value
@@ -40,12 +41,12 @@ type cluster struct {
 
 // newCluster starts three servers and a client agent on loopback addresses from
 // 127.0.0.first on, and waits until they have a leader.
-func newCluster(t *testing.T, first int) *cluster {
+func newCluster(t *testing.T, first int, args ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, apis: map[*agenttest.Agent]*api.Client{}}
+	c := &cluster{t: t, args: args, apis: map[*agenttest.Agent]*api.Client{}}
 	c.launch(first, []string{"", "", ""})
 	servers := c.addresses()
-	c.client = agenttest.Start(t, agenttest.Options{Name: "client", Addr: loopback(first + len(c.servers)), Args: retryJoin(servers)})
+	c.client = agenttest.Start(t, agenttest.Options{Name: "client", Addr: loopback(first + len(c.servers)), Args: append(retryJoin(servers), args...)})
 	c.awaitLeader(c.servers...)
 	return c
 }
@@ -66,7 +67,7 @@ func (c *cluster) launch(first int, dataDirs []string) {
 	}
 	c.servers = nil
 	for _, o := range all {
-		o.Args = append([]string{"-server", "-bootstrap-expect", fmt.Sprint(len(all))}, retryJoin(lan)...)
+		o.Args = append([]string{"-server", "-bootstrap-expect", fmt.Sprint(len(all))}, append(retryJoin(lan), c.args...)...)
 		c.servers = append(c.servers, agenttest.Launch(c.t, o))
 	}
 	for _, s := range c.servers {
