@@ -82,9 +82,8 @@ type Config struct {
 
 	View *messages.Published[messages.PoolView] // required; the actor publishes in it
 
-	// through, when set, stands between memberlist and the network, for tests of a
-	// network that misbehaves.
-	through func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport
+	// network opens the sockets; tests have one without any. Nil is memberlist's.
+	network func(*memberlist.NetTransportConfig) (network, error)
 }
 
 // withDefaults fills in what was left out. Maps are copied: they belong to the
@@ -105,6 +104,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetryInterval == 0 {
 		c.RetryInterval = 30 * time.Second
+	}
+	if c.network == nil {
+		c.network = sockets
 	}
 	if c.Profile == "" {
 		c.Profile = Profile(c.Pool)

@@ -70,9 +70,6 @@ func open(p plan, events chan<- serf.Event) (*library, error) {
 
 	lib.list = memberlistConfig(p.cfg, lib.keys, lib.gate, logger)
 	lib.list.Transport = wire
-	if p.cfg.through != nil {
-		lib.list.Transport = p.cfg.through(wire)
-	}
 	lib.list.BindAddr = p.cfg.Bind.Addr().String()
 	lib.list.BindPort = int(lib.port)
 	lib.list.AdvertiseAddr = lib.self.Addr.String()
@@ -132,13 +129,13 @@ func listen(p plan, logger *log.Logger, clear bool) (*transport, error) {
 	}
 	for {
 		tries--
-		t, err := newTransport(&memberlist.NetTransportConfig{
+		net, err := p.cfg.network(&memberlist.NetTransportConfig{
 			BindAddrs: []string{p.cfg.Bind.Addr().String()},
 			BindPort:  int(port),
 			Logger:    logger,
-		}, clear)
+		})
 		if err == nil {
-			return t, nil
+			return newTransport(net, newDoorman(logger, clear)), nil
 		}
 		if tries == 0 {
 			return nil, listenError(p.cfg, port, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,17 @@ import (
 )
 
 // air is a network in memory, of which members can be cut off.
-type air struct{ radios map[string]*radio }
+type air struct {
+	radios map[string]*radio
+	slow   time.Duration // until a packet has come, at most
+	loss   float64       // the share of packets that do not come
+}
+
+func (n *air) radio(name string) *radio {
+	r := &radio{air: n, port: len(n.radios) + 1, packets: make(chan *memberlist.Packet, 1000), streams: make(chan net.Conn, 10)}
+	n.radios[name] = r
+	return r
+}
 
 // radio is the transport of one member in it, whose port is its turn.
 type radio struct {
@@ -45,32 +56,47 @@ func (r *radio) other(addr string) *radio {
 func (r *radio) at() *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.port} }
 
 func (r *radio) FinalAdvertiseAddr(string, int) (net.IP, int, error) { return r.at().IP, r.port, nil }
+func (r *radio) GetAutoBindPort() int                                { return r.port }
 func (r *radio) PacketCh() <-chan *memberlist.Packet                 { return r.packets }
 func (r *radio) StreamCh() <-chan net.Conn                           { return r.streams }
 func (r *radio) Shutdown() error                                     { r.down.Store(true); return nil }
 
 func (r *radio) WriteTo(b []byte, addr string) (time.Time, error) {
-	if to := r.other(addr); to != nil {
-		select {
-		case to.packets <- &memberlist.Packet{Buf: bytes.Clone(b), From: r.at(), Timestamp: time.Now()}:
-		default: // lost
-		}
+	b = bytes.Clone(b)
+	to := r.other(addr)
+	switch {
+	case to == nil || rand.Float64() < r.air.loss:
+	case r.air.slow > 0:
+		time.AfterFunc(rand.N(r.air.slow), func() { to.receive(b, r.at()) })
+	default:
+		to.receive(b, r.at())
 	}
 	return time.Now(), nil
+}
+
+func (r *radio) receive(b []byte, from net.Addr) {
+	select {
+	case r.packets <- &memberlist.Packet{Buf: b, From: from, Timestamp: time.Now()}:
+	default: // lost
+	}
 }
 
 func (r *radio) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
 	return r.WriteTo(b, a.Addr)
 }
 
-func (r *radio) DialTimeout(addr string, _ time.Duration) (net.Conn, error) {
+func (r *radio) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	to := r.other(addr)
 	if to == nil {
 		return nil, errors.New("connection refused")
 	}
 	near, far := net.Pipe()
-	to.streams <- far
-	return near, nil
+	select {
+	case to.streams <- far:
+		return near, nil
+	case <-time.After(timeout):
+		return nil, errors.New("timed out")
+	}
 }
 
 func (r *radio) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
@@ -82,7 +108,6 @@ func (r *radio) DialAddressTimeout(a memberlist.Address, timeout time.Duration) 
 func (n *air) serfOn(t *testing.T, cfg Config, extra map[string]string) *serf.Serf {
 	t.Helper()
 	cfg = cfg.withDefaults()
-	n.radios[cfg.NodeName] = &radio{air: n, port: len(n.radios) + 1, packets: make(chan *memberlist.Packet, 100), streams: make(chan net.Conn, 10)}
 	tags := map[string]string{"role": "consul", "dc": cfg.Datacenter}
 	maps.Copy(tags, extra)
 	quiet := log.New(io.Discard, "", 0)
@@ -90,7 +115,7 @@ func (n *air) serfOn(t *testing.T, cfg Config, extra map[string]string) *serf.Se
 	conf.MemberlistConfig = memberlistConfig(cfg, nil, newGate(cfg, messages.Member{Name: cfg.NodeName}), quiet)
 	conf.MemberlistConfig.GossipInterval, conf.MemberlistConfig.ProbeInterval = 30*time.Second, 2*time.Minute
 	conf.MemberlistConfig.PushPullInterval, conf.BroadcastTimeout = time.Hour, 5*time.Minute
-	conf.MemberlistConfig.Transport = n.radios[cfg.NodeName]
+	conf.MemberlistConfig.Transport = n.radio(cfg.NodeName)
 	s, err := serf.Create(conf)
 	if err != nil {
 		t.Fatal(err)

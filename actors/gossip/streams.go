@@ -61,7 +61,7 @@ func (d *doorman) admit(conn net.Conn) (s net.Conn, ok bool) {
 		conn.Close()
 		return nil, false
 	}
-	return &stream{Conn: conn, doorman: d, guest: from}, true
+	return &stream{Conn: conn, doorman: d, from: from, came: true}, true
 }
 
 // escort returns a stream of our own to another agent, whose answer takes room too.
@@ -87,10 +87,10 @@ func (d *doorman) leave(s *stream) {
 	}
 	s.closed = true
 	d.bytes -= s.taken
-	if s.guest.IsValid() {
+	if s.came {
 		d.all--
-		if d.open[s.guest]--; d.open[s.guest] == 0 {
-			delete(d.open, s.guest)
+		if d.open[s.from]--; d.open[s.from] == 0 {
+			delete(d.open, s.from)
 		}
 	}
 }
@@ -105,7 +105,8 @@ func hostOf(addr net.Addr) netip.Addr {
 type stream struct {
 	net.Conn
 	doorman *doorman
-	guest   netip.Addr // who has come in by it; the zero Addr when it is our own
+	from    netip.Addr
+	came    bool // it has come in; otherwise it is our own
 
 	taken  int64 // as closed, the doorman's
 	closed bool

@@ -17,33 +17,37 @@ import (
 // takes the intent for old news then, and the end for a failure. (Serf, delegate.go,
 // MergeRemoteState.)
 type transport struct {
-	*memberlist.NetTransport
+	network
 	doorman *doorman
 	streams chan net.Conn
 	done    chan struct{}
 	quiet   atomic.Bool
 }
 
+// network is a port, by UDP and TCP.
+type network interface {
+	memberlist.NodeAwareTransport
+	GetAutoBindPort() int
+}
+
+// sockets opens a port of this machine.
+func sockets(c *memberlist.NetTransportConfig) (network, error) { return memberlist.NewNetTransport(c) }
+
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 var errQuiet = errors.New("this agent is leaving the pool")
 
-// newTransport listens. Gossip in the clear is looked at before memberlist reads it.
-func newTransport(c *memberlist.NetTransportConfig, clear bool) (*transport, error) {
-	nt, err := memberlist.NewNetTransport(c)
-	if err != nil {
-		return nil, err
-	}
-	t := &transport{NetTransport: nt, doorman: newDoorman(c.Logger, clear), streams: make(chan net.Conn), done: make(chan struct{})}
+func newTransport(n network, d *doorman) *transport {
+	t := &transport{network: n, doorman: d, streams: make(chan net.Conn), done: make(chan struct{})}
 	go t.accept()
-	return t, nil
+	return t
 }
 
 // accept passes on the streams that come in.
 func (t *transport) accept() {
 	for {
 		select {
-		case conn := <-t.NetTransport.StreamCh():
+		case conn := <-t.network.StreamCh():
 			if t.quiet.Load() {
 				conn.Close()
 				continue
@@ -76,7 +80,7 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	if t.quiet.Load() {
 		return nil, errQuiet
 	}
-	conn, err := t.NetTransport.DialAddressTimeout(a, timeout)
+	conn, err := t.network.DialAddressTimeout(a, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +90,7 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 // Shutdown implements memberlist.Transport. The listeners end first: they may have
 // something to hand over.
 func (t *transport) Shutdown() error {
-	err := t.NetTransport.Shutdown()
+	err := t.network.Shutdown()
 	close(t.done)
 	return err
 }

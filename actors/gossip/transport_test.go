@@ -13,10 +13,7 @@ import (
 
 func TestQuietTransport(t *testing.T) {
 	listen := func() *transport {
-		wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)}, true)
-		if err != nil {
-			t.Fatal(err)
-		}
+		wire := onLoopback(t)
 		t.Cleanup(func() { wire.Shutdown() })
 		return wire
 	}
@@ -44,10 +41,7 @@ func TestQuietTransport(t *testing.T) {
 
 // TestDiscard has connections wait that nobody takes.
 func TestDiscard(t *testing.T) {
-	wire, err := newTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: log.New(io.Discard, "", 0)}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	wire := onLoopback(t)
 	for range 3 {
 		conn, err := net.Dial("tcp", wire.tcpAddr())
 		if err != nil {
@@ -64,4 +58,14 @@ func TestDiscard(t *testing.T) {
 
 func (t *transport) tcpAddr() string {
 	return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: t.GetAutoBindPort()}).String()
+}
+
+func onLoopback(t *testing.T) *transport {
+	t.Helper()
+	quiet := log.New(io.Discard, "", 0)
+	port, err := sockets(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newTransport(port, newDoorman(quiet, true))
 }
