@@ -56,6 +56,9 @@ sequences: ## Three servers stopped and started in any order: 300 in virtual tim
 	go test -run '^TestSequences$$' -count=1 -timeout 30m ./supervisor -args -sequences 300
 	go test -run '^TestSequences$$' -count=1 -v -timeout 30m ./cmd/consul -args -sequences 30
 
+lifeguard: ## Members that are stopped again and again: who takes whom for failed, and how soon a death is known
+	go test -run '^TestLifeguard$$' -count=1 -v ./actors/gossip -args -lifeguard
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 

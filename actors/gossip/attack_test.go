@@ -76,7 +76,7 @@ func TestHostility(t *testing.T) {
 	for _, key := range []string{"", keyHere} {
 		t.Run(fmt.Sprintf("encrypted_%t", key != ""), func(t *testing.T) {
 			a, b := pair(t, key)
-			before := measure()
+			before, began := measure(), time.Now()
 			shower(t, a.at())
 			knock(t, a.at())
 			unharmed(t, a, b)
@@ -84,8 +84,9 @@ func TestHostility(t *testing.T) {
 			if grown.goroutines > 2*maxStreams || grown.heap > 256<<20 {
 				t.Errorf("it has taken %d goroutines and %d MiB", grown.goroutines, grown.heap>>20)
 			}
-			if got := a.log.about(hostile); len(got) != 1 {
-				t.Errorf("it complains %d times, want once:\n%.2000s", len(got), strings.Join(got, "\n"))
+			most := 1 + int(time.Since(began)/hushFor)
+			if got := a.log.about(hostile); len(got) < 1 || len(got) > most {
+				t.Errorf("it complains %d times, want once a minute:\n%.2000s", len(got), strings.Join(got, "\n"))
 			}
 		})
 	}

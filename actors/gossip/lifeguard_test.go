@@ -39,12 +39,12 @@ func TestLifeguard(t *testing.T) {
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "members\tretransmit_mult\tpaused\tpause\tevery\tcycles\tfalse, at healthy\tfalse, at paused\tpaused seen failed\tdetection p50\tp99\tbound\t")
 	all := []experiment{
-		{members: 16, paused: 3, pause: 8 * time.Second, run: time.Second, cycles: 2, deaths: 1, retransmit: retransmitSafe},
-		{members: 32, paused: 4, pause: 2 * time.Second, run: time.Second, cycles: 100, deaths: 10},
-		{members: 32, paused: 8, pause: 8 * time.Second, run: 2 * time.Second, cycles: 50, deaths: 10},
-		{members: 32, paused: 8, pause: 8 * time.Second, run: 2 * time.Second, cycles: 50, deaths: 10, retransmit: retransmitSafe},
-		{members: 64, paused: 8, pause: 4 * time.Second, run: time.Second, cycles: 30, deaths: 5},
-		{members: 64, paused: 8, pause: 4 * time.Second, run: time.Second, cycles: 30, deaths: 5, retransmit: retransmitSafe},
+		{members: 10, paused: 2, pause: 8 * time.Second, run: time.Second, cycles: 1, deaths: 1, retransmit: retransmitSafe},
+		{members: 32, paused: 4, pause: 2 * time.Second, run: time.Second, cycles: 50, deaths: 5},
+		{members: 32, paused: 8, pause: 8 * time.Second, run: 2 * time.Second, cycles: 20, deaths: 5},
+		{members: 32, paused: 8, pause: 8 * time.Second, run: 2 * time.Second, cycles: 20, deaths: 5, retransmit: retransmitSafe},
+		{members: 64, paused: 8, pause: 4 * time.Second, run: time.Second, cycles: 10, deaths: 3},
+		{members: 64, paused: 8, pause: 4 * time.Second, run: time.Second, cycles: 10, deaths: 3, retransmit: retransmitSafe},
 	}
 	if !*lifeguard {
 		all = all[:1]
@@ -54,6 +54,7 @@ func TestLifeguard(t *testing.T) {
 			var o outcomes
 			synctest.Test(t, func(t *testing.T) { o = e.perform(t) })
 			least, most := suspicion(e.members)
+			t.Logf("%d false at healthy members, %d at paused ones; detection p50 %s, p99 %s", o.falseAtHealthy, o.falseAtPaused, o.p50, o.p99)
 			fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%.1f s\t%.1f s\t%.1f to %.1f s\t\n", e.members, e.mult(), e.paused, e.pause, e.pause+e.run, e.cycles,
 				o.falseAtHealthy, o.falseAtPaused, o.pausedFailed, o.p50.Seconds(), o.p99.Seconds(), least.Seconds(), most.Seconds())
 			if o.falseAtHealthy > 0 && e.retransmit == retransmitSafe {
