@@ -155,6 +155,7 @@ func (c *watchCommand) handle(run []string, index uint64, data any) error {
 		return err
 	}
 	cmd := childCommand(run, c.shell)
+	apart(cmd) // Ctrl-C is for the watch, and the command may finish
 	cmd.Env = append(os.Environ(), "CONSUL_INDEX="+strconv.FormatUint(index, 10))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = &input, os.Stdout, os.Stderr
 	return cmd.Run()
