@@ -99,10 +99,16 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// batch is how many entries one write to the log, and one message to a follower,
+// maxBatch is how many entries one write to the log, and one message to a follower,
 // may hold. Each write costs an fsync, so a batch is what makes many writers fast;
 // BenchmarkApply has the figures.
-const batch = 256
+const maxBatch = 256
+
+// batch returns how many entries a message to a follower may hold: fewer than it keeps
+// behind a snapshot. The leader may not hear that they were taken, goes on from before
+// them, and the library (v1.8.0) never finds a follower that has dropped the entry
+// there: it asks for ever older ones, down to the first, and again for that.
+func (c Config) batch() int { return int(max(1, min(maxBatch, c.TrailingLogs-1))) }
 
 // library returns the configuration of hashicorp/raft.
 func (c Config) library() *raft.Config {
@@ -116,7 +122,7 @@ func (c Config) library() *raft.Config {
 	lib.SnapshotThreshold = c.SnapshotThreshold
 	lib.SnapshotInterval = c.SnapshotInterval
 	lib.TrailingLogs = c.TrailingLogs
-	lib.MaxAppendEntries = batch
+	lib.MaxAppendEntries = c.batch()
 	lib.BatchApplyCh = true
 	// A server that is taken from the peer set stays up and can be taken in again.
 	lib.ShutdownOnRemove = false

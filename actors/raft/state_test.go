@@ -36,6 +36,17 @@ func TestTiming(t *testing.T) {
 	}
 }
 
+// TestBatch: a follower has what a message follows, also after it has made a snapshot of
+// all that the message brought.
+func TestBatch(t *testing.T) {
+	for trailing, want := range map[uint64]int{0: maxBatch, 1: 1, 2: 1, 20: 19, 256: 255, 257: 256, 1 << 40: maxBatch} {
+		c := Config{TrailingLogs: trailing}.withDefaults()
+		if got := c.library().MaxAppendEntries; got != want {
+			t.Errorf("with %d entries behind a snapshot, a message has up to %d, want %d", trailing, got, want)
+		}
+	}
+}
+
 func TestStandingNews(t *testing.T) {
 	follower := standing{state: messages.Follower, term: 4, leaderID: "b", leaderAddr: "b:1"}
 	leader := standing{state: messages.Leader, term: 5, leaderID: "a", leaderAddr: "a:1"}
