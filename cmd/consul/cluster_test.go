@@ -264,4 +264,61 @@ func TestClusterWAN(t *testing.T) {
 			t.Errorf("%s, of an unknown datacenter: %v", a.Name, err)
 		}
 	}
+	c.servers = []*agenttest.Agent{near}
+	c.serversFollow(far)
+	c.datacenterFails(far)
+}
+
+// serversFollow shows that a server that joins the LAN is in the WAN pool too, and tells
+// the other datacenter when it goes.
+func (c *cluster) serversFollow(far *agenttest.Agent) {
+	near := c.servers[0]
+	second := agenttest.Start(c.t, agenttest.Options{Name: "second", Addr: loopback(74), Args: append([]string{"-server"}, retryJoin([]string{near.LANAddr})...)})
+	status := func(want string) func() bool {
+		return func() bool {
+			stdout, _, _ := far.Consul("members", "-wan", "-status="+want)
+			return strings.Contains(stdout, "second.dc1 ")
+		}
+	}
+	began := time.Now()
+	far.Await("have the second server in the WAN pool", status("alive"))
+	c.t.Logf("a new server is in the WAN pool, after %v", rounded(time.Since(began)))
+	second.Interrupt()
+	if status := second.Wait(); status != 0 {
+		c.t.Errorf("exit status after Ctrl-C = %d", status)
+	}
+	far.Await("see the second server leave the WAN pool", status("left"))
+}
+
+// datacenterFails shows that a datacenter whose servers have all failed is known, and
+// is found again.
+func (c *cluster) datacenterFails(far *agenttest.Agent) {
+	near := c.servers[0]
+	far.Kill()
+	began := time.Now()
+	near.Await("regard the other datacenter as failed", func() bool {
+		stdout, _, _ := near.Consul("members", "-wan", "-status=failed")
+		return strings.Contains(stdout, "far.dc2 ")
+	})
+	c.t.Logf("the other datacenter has failed, after %v", rounded(time.Since(began)))
+	for _, a := range []*agenttest.Agent{near, c.client} {
+		_, _, err := c.api(a).KV().Get("k", &api.QueryOptions{Datacenter: "dc2"})
+		const want = "Remote DC has no server currently reachable: far ("
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "the WAN pool regards it as failed") {
+			c.t.Errorf("%s: %v, want %s...", a.Name, err, want)
+		}
+		if got, _ := code(c.t, a, "far.node.dc2.consul."); got != "SERVFAIL" {
+			c.t.Errorf("%s: DNS says %s, want SERVFAIL", a.Name, got)
+		}
+	}
+	if all, err := c.api(near).Catalog().Datacenters(); err != nil || !slices.Equal(all, []string{"dc1", "dc2"}) {
+		c.t.Errorf("datacenters: %v, %v", all, err)
+	}
+	far.Restart()
+	began = time.Now()
+	c.client.Await("find the other datacenter again", func() bool {
+		addrs, err := resolve(c.client, "far.node.dc2.consul.")
+		return err == nil && slices.Equal(addrs, []string{far.Addr})
+	})
+	c.t.Logf("the other datacenter is back, after %v", rounded(time.Since(began)))
 }
