@@ -275,7 +275,9 @@ func (inv *Invoker) fillInMeta(meta *wire.QueryMeta, opts *wire.QueryOptions) {
 }
 
 func (inv *Invoker) write(ctx context.Context, m endpoint.WriteMethod, args wire.Request, reply any) error {
-	if !inv.cfg.Status.Load().Leads() {
+	// What a leader that is not ready has may be old: without the lock delays, say, of
+	// the sessions that have just ended.
+	if s := inv.cfg.Status.Load(); !s.Leads() || !s.Ready {
 		return messages.ErrNotLeader
 	}
 	propose, err := inv.prepare(m, args, reply)

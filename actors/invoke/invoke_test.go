@@ -92,7 +92,7 @@ func (s *server) endSession(body []byte) messages.Applied {
 }
 
 func (s *server) lead() {
-	s.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me"})
+	s.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me", Ready: true})
 }
 
 func (s *server) follow() { s.status.Publish(&messages.RaftStatus{State: messages.Follower}) }
@@ -126,6 +126,19 @@ func TestWriteThenRead(t *testing.T) {
 		}
 		if s.confirms != 1 {
 			t.Errorf("leadership was confirmed %d times, want once", s.confirms)
+		}
+	})
+}
+
+// TestLeaderThatIsNotReady: what it has may be old, so it looks at no write with it.
+func TestLeaderThatIsNotReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me"})
+		time.AfterFunc(time.Second, s.lead)
+		began := time.Now()
+		if err := s.put(t.Context(), "k", "v"); err != nil || time.Since(began) < time.Second {
+			t.Errorf("a write after %v: %v, want it held until the leader is ready", time.Since(began), err)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func newKeeper(t *testing.T, client bool) *keeper {
 }
 
 func (k *keeper) lead() {
-	k.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me", LeaderAddr: "10.0.0.1:8300"})
+	k.status.Publish(&messages.RaftStatus{State: messages.Leader, Ready: true, LeaderID: "me", LeaderAddr: "10.0.0.1:8300"})
 }
 
 func (k *keeper) follow(leader string) {

@@ -108,7 +108,7 @@ func (s *stage) invoker(datacenter string) *invoke.Invoker {
 func (s *stage) addr() string { return (*s.bound.Load()).String() }
 
 func (s *stage) lead(addr string) {
-	s.status.Publish(&messages.RaftStatus{State: messages.Leader, LeaderID: "me", LeaderAddr: addr, Stats: func() map[string]string {
+	s.status.Publish(&messages.RaftStatus{State: messages.Leader, Ready: true, LeaderID: "me", LeaderAddr: addr, Stats: func() map[string]string {
 		return map[string]string{"last_contact": "0", "last_log_term": "3", "last_log_index": "42"}
 	}})
 }
