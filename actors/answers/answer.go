@@ -24,7 +24,8 @@ type Answer struct {
 	table     *Table
 	watch     []<-chan struct{} // none: it is true at no time but then
 	abandoned <-chan struct{}
-	seen      uint64 // the index of the state that gave it
+	next      <-chan struct{} // closed when there is a newer state
+	seen      uint64          // the index of the state that gave it
 
 	mu      sync.Mutex
 	forms   map[string]func() any
@@ -73,14 +74,22 @@ func (a *Answer) news(was *Answer) bool {
 
 func (a *Answer) failed() bool { return a.Err != nil && !errors.Is(a.Err, endpoint.ErrNotFound) }
 
-// wait waits until the answer may be no longer true, or ctx has ended.
+// wait waits until there is a state that may give another answer, or ctx has ended.
 func (a *Answer) wait(ctx context.Context) error {
 	set := memdb.NewWatchSet()
 	set.Add(a.abandoned)
 	for _, ch := range a.watch {
 		set.Add(ch)
 	}
-	return set.WatchCtx(ctx)
+	if err := set.WatchCtx(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-a.next:
+	case <-a.abandoned:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // Form returns what make makes of the answer, such as its bytes as JSON. It is made

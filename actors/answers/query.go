@@ -69,6 +69,9 @@ func (q *Query) Answer(index uint64) *Answer {
 	return is
 }
 
+// Newest returns the last answer, true or not; nil before the first.
+func (q *Query) Newest() *Answer { return q.now.Load() }
+
 func (q *Query) evaluate() (a *Answer) {
 	q.table.evaluated.Add(1)
 	metrics.IncrCounter([]string{"watch", "evaluated"}, 1)
@@ -84,7 +87,7 @@ func (q *Query) evaluate() (a *Answer) {
 	if r, ok := a.Reply.(wire.Reply); ok {
 		a.Index = r.Meta().Index
 	}
-	a.abandoned, a.seen = view.Abandoned(), view.LastIndex()
+	a.abandoned, a.next, a.seen = view.Abandoned(), view.Next(), view.LastIndex()
 	if len(env.Watch) > 0 && !a.failed() {
 		for ch := range env.Watch {
 			a.watch = append(a.watch, ch)
@@ -154,10 +157,13 @@ func (s *Sub) Cancel() {
 }
 
 // Waited says whether somebody waits.
-func (q *Query) Waited() bool {
+func (q *Query) Waited() bool { return q.Waiting() > 0 }
+
+// Waiting returns how many wait.
+func (q *Query) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.subs) > 0
+	return len(q.subs)
 }
 
 // Follow evaluates the query whenever its answer has changed, until nobody waits at

@@ -23,6 +23,7 @@ type answer struct {
 	raw    *raw
 	page   *page
 	stream func(http.ResponseWriter) // writes what it has as it comes
+	held   *held                     // comes when there is one
 
 	// sent is called when the client has been sent everything.
 	sent func()

@@ -30,6 +30,7 @@ type api struct {
 	requests gate
 	writes   gate
 	flight   flight
+	back     *lostAndFound // connections that were taken from net/http
 
 	closing context.Context // done when the listener ends; requests die with it
 	leaving context.Context // done when whoever waits is to answer with what it has
@@ -48,6 +49,7 @@ func newAPI(closing context.Context, cfg Config, log *zap.Logger, settings *mess
 		conns:    newConns(settings, log),
 		requests: make(gate, cfg.Limits.MaxRequests),
 		writes:   make(gate, cfg.Limits.MaxWrites),
+		back:     newLostAndFound(),
 		closing:  closing,
 		leaving:  leaving,
 		wake:     wake,
@@ -57,15 +59,13 @@ func newAPI(closing context.Context, cfg Config, log *zap.Logger, settings *mess
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	out := &writer{ResponseWriter: w}
-	r := &request{Request: hr, api: a, out: out}
-	begun := time.Now()
+	r := &request{Request: hr, api: a, out: out, begun: time.Now()}
 	defer func() {
 		if reason := recover(); reason != nil {
 			a.contain(out, r, reason)
 		}
-		if line := a.log.Check(zap.DebugLevel, "Request finished"); line != nil {
-			line.Write(zap.String("method", r.Method), zap.String("url", r.loggable()),
-				zap.String("from", r.RemoteAddr), zap.Duration("latency", time.Since(begun)))
+		if !r.held {
+			a.finished(r)
 		}
 	}()
 	a.always(out.Header())
@@ -90,9 +90,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	r.tail = tail
 	a.serve(out, r, line)
-	metrics.MeasureSinceWithLabels([]string{"api", "http"}, begun, []metrics.Label{
+	metrics.MeasureSinceWithLabels([]string{"api", "http"}, r.begun, []metrics.Label{
 		{Name: "method", Value: r.Method}, {Name: "path", Value: line.label()},
 	})
+}
+
+func (a *api) finished(r *request) {
+	if line := a.log.Check(zap.DebugLevel, "Request finished"); line != nil {
+		line.Write(zap.String("method", r.Method), zap.String("url", r.loggable()),
+			zap.String("from", r.RemoteAddr), zap.Duration("latency", time.Since(r.begun)))
+	}
 }
 
 // always sets what every answer has.
@@ -144,12 +151,30 @@ func (a *api) carryOut(w *writer, r *request, on *verb) {
 		a.fail(w, r, tooMany("requests", a.cfg.Limits.MaxRequests))
 		return
 	}
-	defer a.requests.leave()
 	if !on.apart {
 		a.flight.enter()
-		defer a.flight.leave()
 	}
+	leave := func() {
+		if !on.apart {
+			a.flight.leave()
+		}
+		a.requests.leave()
+	}
+	defer func() {
+		if !r.held {
+			leave()
+		}
+	}()
 	ans, err := a.handle(r, on)
+	if err == nil && ans.held != nil {
+		h := ans.held
+		h.done, r.held = leave, true
+		if h.take(w) {
+			return
+		}
+		r.held = false
+		ans, err = h.alone(time.Until(h.wait.Until()))
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

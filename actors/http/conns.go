@@ -29,11 +29,12 @@ type conns struct {
 
 	mu       sync.Mutex
 	open     map[netip.Addr]int
-	complain time.Time // not before
+	held     map[net.Conn]bool // not net/http's for now, but open
+	complain time.Time         // not before
 }
 
 func newConns(settings *messages.Published[messages.HTTPConfig], log *zap.Logger) *conns {
-	return &conns{settings: settings, log: log, open: map[netip.Addr]int{}}
+	return &conns{settings: settings, log: log, open: map[netip.Addr]int{}, held: map[net.Conn]bool{}}
 }
 
 // refusedKey marks the context of a connection whose requests are refused.
@@ -50,6 +51,11 @@ func (c *conns) opened(ctx context.Context, conn net.Conn) context.Context {
 	}
 	limit := c.settings.Load().MaxConnsPerClient
 	c.mu.Lock()
+	if c.held[conn] { // it comes back, and has been counted all the time
+		delete(c.held, conn)
+		c.mu.Unlock()
+		return ctx
+	}
 	c.open[client]++
 	open := c.open[client]
 	c.mu.Unlock()
@@ -76,8 +82,43 @@ func (c *conns) changed(conn net.Conn, state http.ConnState) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.gone(client)
+}
+
+func (c *conns) gone(client netip.Addr) {
 	if c.open[client]--; c.open[client] <= 0 {
 		delete(c.open, client)
+	}
+}
+
+// again counts a connection that was taken from net/http, as long as it is open.
+func (c *conns) again(conn net.Conn) {
+	if client, ok := clientOf(conn); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open[client]++
+		c.held[conn] = true
+	}
+}
+
+// rename says that a connection which was taken comes back as another.
+func (c *conns) rename(old, conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[old] {
+		delete(c.held, old)
+		c.held[conn] = true
+	}
+}
+
+// release closes a connection that was taken and does not come back.
+func (c *conns) release(conn net.Conn) {
+	conn.Close()
+	if client, ok := clientOf(conn); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.held, conn)
+		c.gone(client)
 	}
 }
 

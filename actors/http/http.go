@@ -145,6 +145,7 @@ func (a *httpActor) serve(ctx actor.Context, listeners []net.Listener) {
 		a.log.Info("listening", zap.Stringer("address", l.Addr()))
 		go b.serve(a.server, l)
 	}
+	go b.serve(a.server, a.api.back)
 }
 
 // drain takes on nothing new, lets what waits answer with what it has, and reports

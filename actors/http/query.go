@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/actors/invoke"
@@ -57,6 +58,14 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	if err := q.args(r, args); err != nil {
 		return nil, err
 	}
+	if h := q.hold(r, args, opts); h != nil {
+		return &answer{held: h}, nil
+	}
+	return q.answered(r, args, opts)
+}
+
+// answered waits for the reply and shows it.
+func (q query[A, R]) answered(r *request, args *A, opts *wire.QueryOptions) (*answer, error) {
 	reply, err := q.ask(r, args, opts)
 	if err != nil {
 		return nil, err
@@ -64,6 +73,11 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 	if cfg := &r.api.cfg; cfg.TranslateWANAddrs && any(args).(wire.Request).RequestDatacenter() != cfg.Facts.Datacenter {
 		translate(reply.Reply)
 	}
+	return q.present(r, opts, reply)
+}
+
+// present shows a reply and says how it was found.
+func (q query[A, R]) present(r *request, opts *wire.QueryOptions, reply invoke.Shared[R]) (*answer, error) {
 	ans, err := q.answer(r, reply)
 	if err != nil {
 		return nil, err
@@ -81,6 +95,27 @@ func (q query[A, R]) handle(r *request) (*answer, error) {
 		ans.header = miss()
 	}
 	return ans, nil
+}
+
+// hold returns a query that has to wait, if that can be done without net/http; nil
+// if not.
+func (q query[A, R]) hold(r *request, args *A, opts *wire.QueryOptions) *held {
+	if opts.MinQueryIndex == 0 || opts.MaxStaleDuration > 0 || !r.holdable() {
+		return nil
+	}
+	wait := invoke.Await(r.Context(), r.api.cfg.Invoker, q.read, args)
+	if wait == nil {
+		return nil
+	}
+	slim := r.slim()
+	return &held{
+		api: r.api, r: slim, wait: wait,
+		show: func() (*answer, error) { return q.present(slim, opts, invoke.Taken[R](wait)) },
+		alone: func(most time.Duration) (*answer, error) {
+			opts.MaxQueryTime = max(most, 1)
+			return q.answered(slim, args, opts)
+		},
+	}
 }
 
 // answer shows a reply, or what it was shown as to others.

@@ -19,6 +19,8 @@ type request struct {
 	tail  string     // of the path, beyond the route's
 	query url.Values // once parsed
 	body  []byte     // of verbs that take one
+	begun time.Time
+	held  bool // its answer comes later, from elsewhere
 }
 
 // parse reads the query string.

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/actor-consul/consul/actors/actortest"
+	"github.com/actor-consul/consul/actors/answers"
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog"
 	"github.com/actor-consul/consul/actors/invoke"
@@ -52,6 +53,7 @@ type stage struct {
 	local  *registered
 	events messages.Published[messages.EventView]
 
+	table   *answers.Table
 	answers map[string]func(actor.Context) bool // by actor: what a probe does with a message
 }
 
@@ -66,11 +68,12 @@ func newStage(t *testing.T) *stage {
 	s.local = newRegistered()
 	s.answers["local"], s.answers["health"] = s.local.asked, s.local.asked
 	s.answers["session"] = renewed
+	s.table = answers.New(answers.Config{View: s.fsm.View, Follow: func(q *answers.Query) { go q.Follow(t.Context()) }})
 	s.cfg = Config{
 		Logger: zap.New(core),
 		Invoker: invoke.New(invoke.Config{
 			Datacenter: "dc1", View: s.fsm.View, Status: &s.status, Raft: raft, WAN: &s.wan, Hold: 50 * time.Millisecond,
-			Sessions: s.probe(t, "session"),
+			Sessions: s.probe(t, "session"), Answers: s.table,
 		}),
 		Raft:       raft,
 		Event:      s.probe(t, "event"),

@@ -62,14 +62,19 @@ func Share[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Read[A, R], 
 			}
 			return own()
 		}
-		s = Shared[R]{Reply: kept.Reply.(*R), Kept: kept}
-		if r, ok := kept.Reply.(wire.Reply); ok {
-			s.Meta = *r.Meta()
-			inv.fillInMeta(&s.Meta, opts)
-		}
+		s = shareOf[R](inv, kept, opts)
 		return nil
 	})
 	return s, err
+}
+
+func shareOf[R any](inv *Invoker, kept *answers.Answer, opts *wire.QueryOptions) Shared[R] {
+	s := Shared[R]{Reply: kept.Reply.(*R), Kept: kept}
+	if r, ok := kept.Reply.(wire.Reply); ok {
+		s.Meta = *r.Meta()
+		inv.fillInMeta(&s.Meta, opts)
+	}
+	return s
 }
 
 // answersHere says whether this server may have the answer itself.

@@ -58,7 +58,10 @@ func (s *Store) Abandon() { close(s.abandon) }
 func (s *Store) publish(idx uint64) { s.publishChanges(idx, s.View().changes) }
 
 func (s *Store) publishChanges(idx uint64, changes *changes) {
-	s.view.Store(&View{Queries: Queries{tx: s.db.Txn(false)}, index: idx, abandon: s.abandon, changes: changes})
+	next := &View{Queries: Queries{tx: s.db.Txn(false)}, index: idx, abandon: s.abandon, changes: changes, next: make(chan struct{})}
+	if before := s.view.Swap(next); before != nil {
+		close(before.next)
+	}
 }
 
 // Queries answers queries on one state of the tables. Its methods may be called
@@ -74,7 +77,12 @@ type View struct {
 	index   uint64
 	abandon <-chan struct{}
 	changes *changes
+	next    chan struct{}
 }
+
+// Next is closed when there is a newer view. What a query watches is closed a moment
+// before that: who would evaluate it anew waits for this, too.
+func (v *View) Next() <-chan struct{} { return v.next }
 
 // LastIndex returns the raft index of the last log entry that is in the view.
 func (v *View) LastIndex() uint64 { return v.index }
