@@ -56,9 +56,14 @@ func trySet(pid int, from, to uint64, offset time.Duration) (done bool, err erro
 		return false, err
 	}
 	defer syscall.Kill(pid, syscall.SIGCONT) //nolint:errcheck // it has ended, then
-	busy, err := inside(pid, from, to)
-	if err != nil || busy {
-		return false, err
+	where := running
+	for until := time.Now().Add(stopTimeout); where == running && time.Now().Before(until); {
+		if where, err = threads(pid, from, to); err != nil {
+			return false, err
+		}
+	}
+	if where != elsewhere {
+		return false, nil
 	}
 	mem, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
 	if err != nil {
@@ -111,14 +116,26 @@ func find(page []byte) (at uint64, err error) {
 	return 0, fmt.Errorf("its vDSO has no clock_gettime")
 }
 
-// inside reports whether a thread of the process, which is stopped or about to be,
-// may be within a range of addresses.
-func inside(pid int, from, to uint64) (bool, error) {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+// place is where the threads of a process are.
+type place int
+
+const (
+	elsewhere place = iota // all of them
+	inside                 // one is in the vDSO
+	running                // one has not stopped yet
+)
+
+// stopTimeout is how long the threads of a process may take to stop.
+const stopTimeout = time.Second
+
+// threads says where the threads of a process are, which has been told to stop.
+func threads(pid int, from, to uint64) (place, error) {
+	all, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	for _, thread := range threads {
+	where := elsewhere
+	for _, thread := range all {
 		text, err := os.ReadFile(thread)
 		if err != nil {
 			continue // it has ended
@@ -126,9 +143,12 @@ func inside(pid int, from, to uint64) (bool, error) {
 		words := strings.Fields(string(text))
 		last := words[len(words)-1] // the program counter, or "running"
 		pc, err := strconv.ParseUint(strings.TrimPrefix(last, "0x"), 16, 64)
-		if err != nil || from <= pc && pc < to {
-			return true, nil
+		switch {
+		case err != nil:
+			return running, nil
+		case from <= pc && pc < to:
+			where = inside
 		}
 	}
-	return false, nil
+	return where, nil
 }
