@@ -14,6 +14,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -29,6 +30,10 @@ const Name = "replica"
 const (
 	retryFirst = 250 * time.Millisecond
 	retryMost  = 15 * time.Second
+	// retryStranger is how long to leave alone a server of Consul's, which does not
+	// know the question: it says so in its log, and closes the stream on which it was
+	// asked, with what others ask on it.
+	retryStranger = 5 * time.Minute
 	// patience is how long a server holds a question back.
 	patience = 5 * time.Minute
 )
@@ -190,6 +195,9 @@ func (a *replicaActor) retry(ctx actor.Context, err error) {
 	wait := retryMost
 	if a.failed < 6 {
 		wait = retryFirst << a.failed
+	}
+	if strings.Contains(err.Error(), "rpc: can't find ") {
+		wait = retryStranger
 	}
 	a.failed++
 	root, self := ctx.ActorSystem().Root, ctx.Self()
