@@ -37,6 +37,12 @@ func (c *cluster) measure(what string, status int, gap, seen time.Duration, end 
 	leader := c.awaitLeader(c.servers...)
 	c.awaitVoters(c.servers...)
 	remain := c.others(leader)
+	for _, s := range remain {
+		s.Await("resolve all servers", func() bool {
+			addrs, err := resolve(s, "consul.service.consul.")
+			return err == nil && len(addrs) == len(c.servers)
+		})
+	}
 	writes := c.write(remain[0])
 	stale, lookups := c.readStale(remain[0]), c.lookUp("consul.service.consul.", remain[1])
 	c.writeSome(remain[1]) // all are at it
@@ -44,8 +50,10 @@ func (c *cluster) measure(what string, status int, gap, seen time.Duration, end 
 	end(leader)
 	c.awaitMember(leader.Name, status, remain...)
 	t.Logf("all see it after %v (aim %v)", rounded(time.Since(began)), seen)
-	leader.Wait()
-	t.Logf("its process is gone after %v (aim %v)", rounded(time.Since(began)), 5*time.Second)
+	if status == serfLeft {
+		leader.Wait()
+		t.Logf("its process is gone after %v (aim %v)", rounded(time.Since(began)), 5*time.Second)
+	}
 	c.awaitLeader(remain...)
 	c.writeSome(remain[1])
 	s := writes()
