@@ -130,6 +130,7 @@ func (s *shelf) get(key []byte, view *state.View, set *settings, now time.Time) 
 		s.size += len(raw) - len(f.raw)
 		p.size += len(raw) - len(f.raw)
 		*f = form{raw, formUses}
+		s.room(0)
 	}
 	f.left--
 	return f.raw, p.found
@@ -163,14 +164,20 @@ func (s *shelf) put(req *dns.Msg, f *found) {
 	if old := s.all[string(low)]; old != nil {
 		s.drop(string(low), old)
 	}
-	for other, old := range s.all { // those that are asked for come back
-		if s.size+p.size <= s.most {
+	s.room(p.size)
+	s.all[string(low)] = p
+	s.size += p.size
+}
+
+// room makes room for so many bytes. It drops any answers: those that are asked for
+// come back.
+func (s *shelf) room(size int) {
+	for other, old := range s.all {
+		if s.size+size <= s.most {
 			break
 		}
 		s.drop(other, old)
 	}
-	s.all[string(low)] = p
-	s.size += p.size
 }
 
 func (s *shelf) drop(key string, p *packed) {
