@@ -87,13 +87,14 @@ func (q *Queries) CheckServiceTagNodes(ws memdb.WatchSet, name string, tags []st
 func (q *Queries) CheckConnectServiceNodes(ws memdb.WatchSet, name string) (uint64, wire.CheckServiceNodes) {
 	ch, all := rowsWatch[nodeService](q.tx, tableServices, byConnect, name)
 	ws.Add(ch)
+	instances, _ := rowsWatch[wire.CheckServiceNode](q.tx, tableInstances, byID+prefixOf)
 	var idx uint64
 	var nodes wire.CheckServiceNodes
 	for row := range all {
 		i, ch := q.serviceIndex(row.Service.Service, true)
 		idx = max(idx, i)
 		if ch != nil {
-			ws.Add(ch)
+			ws.AddWithLimit(watchLimit, ch, instances)
 		}
 		nodes = append(nodes, *q.instance(row))
 	}

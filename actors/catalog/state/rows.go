@@ -9,8 +9,9 @@ import (
 )
 
 // watchLimit is how many channels of single rows a query watches before it
-// watches the whole table instead. It is Consul's.
-const watchLimit = 8192
+// watches the whole table instead. Consul's is 8192; but who looks whether an answer
+// is still true looks at all of them, and who waits takes a goroutine for every 32.
+const watchLimit = 128
 
 // The functions below read and write rows of type R. memdb returns an error only
 // for a table, an index or a row type that the schema does not know, which is a
