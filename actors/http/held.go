@@ -118,7 +118,7 @@ var errGone = errors.New("the client has gone")
 func (h *held) await() (*answer, error) {
 	wake := func() { _ = h.conn.SetReadDeadline(past) } // it fails when the connection is closed
 	if len(h.early) > 0 || !h.wait.Begin(wake) {
-		return h.alone(time.Until(h.wait.Until()))
+		return h.asOthers()
 	}
 	defer h.wait.End()
 	defer context.AfterFunc(h.api.leaving, wake)()
@@ -129,7 +129,7 @@ func (h *held) await() (*answer, error) {
 		case h.wait.Moved():
 			done, err := h.wait.Look(h.api.closing)
 			if err != nil {
-				return h.alone(time.Until(h.wait.Until()))
+				return h.asOthers()
 			}
 			if done {
 				return h.show()
@@ -141,11 +141,35 @@ func (h *held) await() (*answer, error) {
 		switch n, err := h.conn.Read(next[:]); {
 		case n > 0:
 			h.early = append(h.early, next[0])
-			return h.alone(time.Until(h.wait.Until()))
+			return h.asOthers()
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, errGone
 		}
 	}
+}
+
+// asOthers waits without a hold on the query: this server does not lead any more,
+// say, and another has to be asked. A client that goes away ends that, too.
+func (h *held) asOthers() (*answer, error) {
+	ctx, gone := context.WithCancel(h.api.closing)
+	defer gone()
+	h.r.Request = h.r.WithContext(ctx)
+	_ = h.conn.SetReadDeadline(time.Time{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var next [1]byte
+		switch n, err := h.conn.Read(next[:]); {
+		case n > 0:
+			h.early = append(h.early, next[0])
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			gone()
+		}
+	}()
+	ans, err := h.alone(time.Until(h.wait.Until()))
+	_ = h.conn.SetReadDeadline(past)
+	<-ended
+	return ans, err
 }
 
 // onConn writes an answer to a connection that is not net/http's.

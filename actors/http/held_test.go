@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // byHand is a client that speaks HTTP by hand over one connection.
@@ -161,6 +164,44 @@ func TestHeldClientGoesAway(t *testing.T) {
 	s.waits(t, 1)
 	c.Close()
 	s.waits(t, 0)
+}
+
+// TestHeldClientGoesAwayAfterAll: also where the query is waited for another way.
+func TestHeldClientGoesAwayAfterAll(t *testing.T) {
+	s, socks, put := listeningForKey(t)
+	index := put("1")
+	c := dialByHand(t, socks)
+	c.ask(t, "/v1/kv/k?wait=10m&index="+index, "/")
+	s.waits(t, 1)
+	c.Close()
+	s.waits(t, 0)
+}
+
+// TestHeldWhenLeadershipIsLost: who waits is told what all are told then, and may go
+// on over the same connection.
+func TestHeldWhenLeadershipIsLost(t *testing.T) {
+	s, socks, put := listeningForKey(t)
+	index := put("1")
+	c := dialByHand(t, socks)
+	c.ask(t, "/v1/kv/k?wait=10m&index="+index)
+	s.waits(t, 1)
+	s.status.Publish(&messages.RaftStatus{State: messages.Follower})
+	entry, err := wire.Encode(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k", Value: []byte("2")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.fsm.Apply(&raft.Log{Index: 1000, Data: entry})
+	resp, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 500 || !strings.Contains(string(text), messages.ErrNoLeader.Error()) {
+		t.Errorf("%s %q, %v", resp.Status, text, err)
+	}
+	c.ask(t, "/v1/kv/k?raw&stale")
+	if body, _ := c.hear(t); body != "2" {
+		t.Errorf("%q", body)
+	}
 }
 
 // TestHeldConnectionsCount against the limit of their client, once each.
