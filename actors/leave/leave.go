@@ -155,10 +155,19 @@ func (a *leaveActor) step(ctx actor.Context) {
 		return
 	}
 	a.tell(line)
-	id := messages.StepID(a.progress.at)
-	s := a.cfg.Plan[a.progress.at]
-	a.arm(ctx, s.Budget, &overdue{id})
-	ctx.Request(a.cfg.Owners[s.Owner].PID(), s.Make(id, s.Budget, a.force))
+	at := a.progress.at
+	a.arm(ctx, a.cfg.Plan[at].Budget, &overdue{messages.StepID(at)})
+	a.ask(ctx, at)
+	if next := at + 1; next < len(a.cfg.Plan) && a.cfg.Plan[next].Ahead {
+		a.ask(ctx, next)
+	}
+}
+
+// ask asks the owner of a step for it. What it answers before it is the step's turn
+// does not count.
+func (a *leaveActor) ask(ctx actor.Context, at int) {
+	s := a.cfg.Plan[at]
+	ctx.Request(a.cfg.Owners[s.Owner].PID(), s.Make(messages.StepID(at), s.Budget, a.force))
 }
 
 func (a *leaveActor) stepDone(ctx actor.Context, msg *messages.StepDone) {

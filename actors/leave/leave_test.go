@@ -101,6 +101,48 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// TestAhead asks the owner of a step while the step before is under way, and wants
+// the time that both take to be that of the longer one.
+func TestAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := actortest.System(t)
+		steps := plan("short", "long")
+		steps[1].Ahead = true
+		steps[1].Budget = 5 * time.Second
+		var ended time.Time // when what takes long does
+		owner := actortest.NewProbeFunc(t, sys, "owner", func(ctx actor.Context) bool {
+			d, ok := ctx.Message().(*messages.Drain)
+			if !ok {
+				return false
+			}
+			until := time.Now().Add(500 * time.Millisecond)
+			if steps[d.Step].Name == "long" {
+				if ended.IsZero() {
+					ended = time.Now().Add(4 * time.Second)
+				}
+				until = ended
+			}
+			root, asker := ctx.ActorSystem().Root, ctx.Sender()
+			time.AfterFunc(time.Until(until), func() { root.Send(asker, &messages.StepDone{Step: d.Step, Note: "done"}) })
+			return true
+		})
+		leave, parent := actortest.Parent(t, sys, New(Config{
+			Logger: zap.NewNop(), Plan: steps, Owners: map[string]ask.Address{"owner": owner.Address(sys)},
+		}), Name)
+		began := time.Now()
+		leave.Tell(&messages.BeginLeave{Why: "test"})
+		report := actortest.Next[*messages.LeaveEnded](t, parent).Report
+		if took := time.Since(began); took != 4*time.Second || len(report) != 2 {
+			t.Errorf("the leave took %v with %d steps, want 4s and 2", took, len(report))
+		}
+		for _, line := range report {
+			if line.Err != "" || line.Note != "done" {
+				t.Errorf("%+v", line)
+			}
+		}
+	})
+}
+
 // TestDeafWatcher shows that a watcher that goes away delays the end by a moment
 // only.
 func TestDeafWatcher(t *testing.T) {

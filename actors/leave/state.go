@@ -12,6 +12,10 @@ type Step struct {
 	Owner  string // the actor that does it
 	Budget time.Duration
 
+	// Ahead asks the owner already when the step before begins, and again when it
+	// is the step's turn. The owner takes being asked twice.
+	Ahead bool
+
 	// Make makes the message that asks the owner.
 	Make func(id messages.StepID, budget time.Duration, force bool) messages.Step
 }
