@@ -3,7 +3,9 @@ package autopilot
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -59,7 +61,10 @@ func poll(ctx context.Context, cfg Config, servers []messages.Server, peers []me
 	var all sync.WaitGroup
 	for i, s := range servers {
 		if cfg.PeersOf != nil && addressOf(peers, s.ID) == "" {
-			all.Go(func() { own[i].peers, own[i].err = cfg.PeersOf(ctx, s) })
+			all.Go(func() {
+				peers, err := cfg.PeersOf(ctx, s)
+				own[i] = allegiance{peers, cause(err)}
+			})
 		}
 		all.Go(func() { said[i].term, said[i].index, said[i].contact, said[i].err = cfg.Stats(ctx, s) })
 	}
@@ -85,4 +90,14 @@ func ownLog(s *messages.RaftStatus) (term, index uint64) {
 	term, _ = strconv.ParseUint(own["last_log_term"], 10, 64)
 	index, _ = strconv.ParseUint(own["last_log_index"], 10, 64)
 	return term, index
+}
+
+// cause is what is behind an error of the network, whose ports are others each time.
+func cause(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		if op, ok := inner.(*net.OpError); ok {
+			return op.Err
+		}
+	}
+	return err
 }

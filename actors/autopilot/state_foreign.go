@@ -59,7 +59,13 @@ func (s *situation) foreign(theirs []messages.RaftServer) bool {
 func (s *situation) strangers() (problems []string) {
 	for _, id := range slices.Sorted(maps.Keys(s.roster.byID)) {
 		r, said := s.roster.byID[id], s.own[id]
-		if !s.newcomer(r) || !s.foreign(said.peers) {
+		switch {
+		case !s.newcomer(r):
+			continue
+		case said.err != nil:
+			problems = append(problems, fmt.Sprintf("%s does not say which peer set it has and is not taken into this one yet: %s", r.describe(), said.err))
+			continue
+		case !s.foreign(said.peers):
 			continue
 		}
 		problems = append(problems, fmt.Sprintf("%s has a peer set of its own (%s) and is not taken into this one (%s): it was started with -bootstrap, or with another -bootstrap-expect, "+

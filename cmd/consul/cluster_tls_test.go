@@ -197,6 +197,7 @@ func (c *tlsCluster) refusesServersThatAreNone(ca *catest.CA) {
 	}
 	intruder := agenttest.Start(t, agenttest.Options{Name: "s5", Addr: addr, Args: append(args, "-config-file", c.config("intruder", f, false, nil))})
 	c.awaitMember(intruder.Name, serfAlive, c.servers...)
+	c.awaitLeader(c.servers...).AwaitOutput(`s5.* is not taken into this one yet: .*certificate`)
 	c.writeSome(c.client)
 	if pairs, _, err := c.api(intruder).KV().List("cluster/", &api.QueryOptions{AllowStale: true}); err == nil && len(pairs) > 0 {
 		t.Errorf("it has %d keys", len(pairs))
