@@ -45,6 +45,7 @@ cluster: ## Clusters that leave, die, restart, move and span datacenters
 # -chaos-time choose what is done and for how long.
 chaos: ## Cut, slow, stop, kill and mis-set servers; histories must be linearizable
 	go test -run '^TestChaos$$' -count=1 -v -artifacts -timeout 90m ./cmd/consul -args -chaos $(ARGS)
+	go test -race -run '^TestDNSCrashes$$' -count=1 -v ./supervisor -args -dns-crashes 30
 
 RESOLVERS := unbound bind9 dnsmasq-base haproxy
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -58,9 +59,10 @@ func TestHostileInput(t *testing.T) {
 		{name: "gossip_packet", addr: a.LANAddr, udp: true, send: strings.Repeat("\xa5", 100), say: `\[ERR\] memberlist: msg type \(165\) not supported`},
 		{name: "gossip_wan", addr: a.WANAddr, send: strings.Repeat("\xa6", 100), say: `\[ERR\] memberlist: Received invalid msgType \(166\)`},
 	}
-	for _, tt := range tests {
+	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			answer := exchange(t, tt.addr, tt.udp, tt.send, tt.answer != "")
+			from := fmt.Sprintf("127.0.1.%d", i+1) // each its own: the log names a stranger once a minute
+			answer := exchange(t, from, tt.addr, tt.udp, tt.send, tt.answer != "")
 			if !regexp.MustCompile(`(?s-m:^`+tt.answer+`)`).MatchString(latin1(answer)) || tt.answer == "" && answer != "" {
 				t.Errorf("the answer is %q, want %s", answer, tt.answer)
 			}
@@ -74,15 +76,15 @@ func TestHostileInput(t *testing.T) {
 
 var request600k = "PUT /v1/kv/big HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n" + strings.Repeat("x", 600_000)
 
-// exchange sends a text to an address and returns what comes back, over TCP until
-// the other side closes. It may close before it has read everything.
-func exchange(t *testing.T, addr string, udp bool, text string, reads bool) string {
+// exchange sends a text from one address to another and returns what comes back, over
+// TCP until the other side closes. It may close before it has read everything.
+func exchange(t *testing.T, from, addr string, udp bool, text string, reads bool) string {
 	t.Helper()
-	network := "tcp"
+	network, local := "tcp", net.Addr(&net.TCPAddr{IP: net.ParseIP(from)})
 	if udp {
-		network = "udp"
+		network, local = "udp", &net.UDPAddr{IP: net.ParseIP(from)}
 	}
-	conn, err := net.Dial(network, addr)
+	conn, err := (&net.Dialer{LocalAddr: local}).Dial(network, addr)
 	check(t, err)
 	defer conn.Close()
 	check(t, conn.SetDeadline(time.Now().Add(agenttest.Patience)))
