@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/go-metrics"
@@ -26,6 +27,7 @@ type Answer struct {
 	abandoned <-chan struct{}
 	next      <-chan struct{} // closed when there is a newer state
 	seen      uint64          // the index of the state that gave it
+	asked     atomic.Bool     // Again
 
 	mu      sync.Mutex
 	forms   map[string]func() any
@@ -58,6 +60,9 @@ func (a *Answer) Abandoned() bool {
 		return false
 	}
 }
+
+// Again says whether it was asked before about this answer.
+func (a *Answer) Again() bool { return a.asked.Load() || a.asked.Swap(true) }
 
 // news says whether the answer tells those anything who waited on another. That what
 // was not there is still not there is no news, though its index may move.

@@ -8,8 +8,8 @@ import (
 )
 
 // The routes of a service mesh, which this agent is no part of. Proxies and services
-// that speak the protocol themselves may be registered, and are found; what needs a
-// configuration of the mesh has an empty list.
+// that speak the protocol themselves may be registered, and are found; which services
+// stand behind a gateway is told by its config entry.
 var (
 	catalogConnect = query[wire.ServiceSpecificRequest, wire.IndexedServiceNodes]{
 		read: endpoint.ServiceNodes, cached: true, worth: true, form: as("service"),
@@ -22,16 +22,17 @@ var (
 		},
 	}.handle
 
-	catalogGatewayServices = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{
-		read: endpoint.HealthServiceNodes,
+	catalogGatewayServices = query[wire.ServiceSpecificRequest, wire.IndexedGatewayServices]{
+		read: endpoint.GatewayServices,
 		args: func(r *request, args *wire.ServiceSpecificRequest) error {
 			if r.tail == "" {
 				return refusal(http.StatusBadRequest, "Missing gateway name")
 			}
-			args.Ingress = true // the index of the gateway, and no instance
 			return ofService(r, args)
 		},
-		show: func(*request, *wire.IndexedCheckServiceNodes) (*answer, error) { return with([]struct{}{}), nil },
+		show: func(_ *request, reply *wire.IndexedGatewayServices) (*answer, error) {
+			return with(orEmpty(reply.Services)), nil
+		},
 	}.handle
 
 	healthConnect = query[wire.ServiceSpecificRequest, wire.IndexedCheckServiceNodes]{

@@ -58,3 +58,42 @@ func TestProxiesAreFound(t *testing.T) {
 		t.Errorf("health: %+v, %v", found, err)
 	}
 }
+
+// TestGateways: what stands behind a gateway is told by its config entry.
+func TestGateways(t *testing.T) {
+	s := newStage(t)
+	a := s.api(t)
+	s.register(t, a, `{"Node":"n","Address":"10.0.0.1","Service":{"Kind":"ingress-gateway","Service":"in","Port":8443}}`)
+	if got := call(a, "PUT", "/v1/config", `{"Kind":"ingress-gateway","Name":"in","Listeners":[{"Port":1,"Services":[{"Name":"web"}]}]}`); got.Body.String() != "true" {
+		t.Fatal(got.Body)
+	}
+	c := official(t, s)
+	if found, _, err := c.Catalog().GatewayServices("in", nil); err != nil || len(found) != 1 || found[0].Service.Name != "web" || found[0].Port != 1 {
+		t.Errorf("catalog: %+v, %v", found, err)
+	}
+	if found, _, err := c.Health().Ingress("web", true, nil); err != nil || len(found) != 1 || found[0].Service.Port != 8443 {
+		t.Errorf("health: %+v, %v", found, err)
+	}
+}
+
+// TestCached: an answer that was there is a hit for as long as it is true.
+func TestCached(t *testing.T) {
+	s := newStage(t)
+	a := s.api(t)
+	register := func(port string) {
+		s.register(t, a, `{"Node":"n","Address":"10.0.0.1","Service":{"Service":"web","Port":`+port+`}}`)
+	}
+	register("1")
+	for i, want := range []string{"MISS", "HIT", "HIT", "MISS", "HIT"} {
+		if i == 3 {
+			register("2")
+		}
+		h := call(a, "GET", "/v1/catalog/service/web?cached", "").Header()
+		if h.Get("X-Cache") != want || (h.Get("Age") == "0") != (want == "HIT") {
+			t.Errorf("the answer number %d is %v, want a %s", i, h, want)
+		}
+	}
+	if h := call(a, "GET", "/v1/catalog/service/web", "").Header(); h.Get("X-Cache") != "" {
+		t.Errorf("without ?cached: %v", h)
+	}
+}

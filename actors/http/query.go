@@ -93,6 +93,9 @@ func (q query[A, R]) present(r *request, opts *wire.QueryOptions, reply invoke.S
 	}
 	if q.cached && opts.UseCache {
 		ans.header = miss()
+		if reply.Kept != nil && reply.Kept.Again() {
+			ans.header = hit()
+		}
 	}
 	return ans, nil
 }
@@ -174,6 +177,10 @@ func tooStale(opts *wire.QueryOptions, meta *wire.QueryMeta) bool {
 	return opts.AllowStale && opts.MaxStaleDuration > 0 && meta.LastContact > opts.MaxStaleDuration
 }
 
-// miss is the header of an answer that could have come from a cache, which this
-// agent does not have.
+// miss is the header of an answer that could have come from a cache, and is the first
+// of its kind.
 func miss() http.Header { return http.Header{"X-Cache": {"MISS"}} }
+
+// hit is the header of one that others who could do with a cache have had. It has no
+// age: it is kept only as long as the newest state would say the same.
+func hit() http.Header { return http.Header{"X-Cache": {"HIT"}, "Age": {"0"}} }

@@ -161,3 +161,22 @@ func nodeServiceList(env *Env, args *wire.NodeSpecificRequest, reply *wire.Index
 	reply.NodeServices = *ns
 	return nil
 }
+
+// GatewayServices lists the services behind a gateway of the mesh.
+var GatewayServices = Read[wire.ServiceSpecificRequest, wire.IndexedGatewayServices]{"Catalog.GatewayServices", gatewayServices}
+
+func gatewayServices(env *Env, args *wire.ServiceSpecificRequest, reply *wire.IndexedGatewayServices) error {
+	if args.ServiceName == "" {
+		return errNoServiceName
+	}
+	filter, err := compile[*wire.GatewayService](args.Filter)
+	if err != nil {
+		return err
+	}
+	reply.Index, reply.Services = env.View.GatewayServices(env.Watch, args.ServiceName)
+	reply.Services = filter.slice(reply.Services)
+	reply.Services = visible(env, &reply.QueryMeta, reply.Services, func(a Authorizer, s *wire.GatewayService) bool {
+		return a.ServiceRead(s.Service.Name)
+	})
+	return nil
+}

@@ -79,9 +79,8 @@ func healthServiceNodes(env *Env, args *wire.ServiceSpecificRequest, reply *wire
 	switch {
 	case args.Connect:
 		reply.Index, reply.Nodes = env.View.CheckConnectServiceNodes(env.Watch, args.ServiceName)
-	case args.Ingress: // there are no ingress gateways here
-		reply.Index, reply.Nodes = env.View.CheckServiceNodes(env.Watch, args.ServiceName)
-		reply.Nodes = nil
+	case args.Ingress:
+		reply.Index, reply.Nodes = env.View.CheckIngressServiceNodes(env.Watch, args.ServiceName)
 	default:
 		reply.Index, reply.Nodes = env.View.CheckServiceTagNodes(env.Watch, args.ServiceName, args.Tags())
 	}

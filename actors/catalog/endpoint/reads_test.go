@@ -155,6 +155,8 @@ func TestReads(t *testing.T) {
 		{name: "health_allowed", method: "Health.ServiceNodes", args: &wire.ServiceSpecificRequest{ServiceName: "web"}, authz: only{"n1": true, "web": true}, want: "n1/w1", filtered: true},
 		{name: "health_through_the_mesh", method: "Health.ServiceNodes", args: &wire.ServiceSpecificRequest{ServiceName: "web", Connect: true}, want: ""},
 		{name: "health_of_gateways", method: "Health.ServiceNodes", args: &wire.ServiceSpecificRequest{ServiceName: "web", Ingress: true}, want: ""},
+		{name: "behind_no_gateway", method: "Catalog.GatewayServices", args: &wire.ServiceSpecificRequest{ServiceName: "in"}, want: ""},
+		{name: "behind_a_gateway_without_a_name", method: "Catalog.GatewayServices", args: &wire.ServiceSpecificRequest{}, err: "Must provide service name"},
 		{name: "health_by_bad_filter", method: "Health.ServiceNodes", args: &wire.ServiceSpecificRequest{ServiceName: "web", QueryOptions: filter("bad(")},
 			err: `Failed to create boolean expression evaluator: 1:4 (3): no match found, expected: "!=", ".", "==", "[", [ \t\r\n] or [a-zA-Z0-9_/]`},
 		{name: "key", method: "KVS.Get", args: &wire.KeyRequest{Key: "a/1"}, want: "a/1"},

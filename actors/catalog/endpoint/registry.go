@@ -2,7 +2,7 @@ package endpoint
 
 // Methods lists every method, in the order of the documentation.
 var Methods = []Method{
-	&ListNodes, &ListServices, &ServiceList, &ServiceNodes, &NodeServices, &NodeServiceList,
+	&ListNodes, &ListServices, &ServiceList, &ServiceNodes, &NodeServices, &NodeServiceList, &GatewayServices,
 	&Register, &Deregister,
 	&ChecksInState, &NodeChecks, &ServiceChecks, &HealthServiceNodes,
 	&KVGet, &KVList, &KVListKeys, &KVApply,
