@@ -43,7 +43,7 @@ func TestMalformed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := send(t, s.at(), raw); got != tc.want {
+			if got := send(t, s.at(), raw, tc.want == ""); got != tc.want {
 				t.Errorf("answered with %q, want %q", got, tc.want)
 			}
 		})
@@ -51,8 +51,9 @@ func TestMalformed(t *testing.T) {
 }
 
 // send sends a packet, and behind it a query that is well: what comes before the
-// answer to that is the answer to the packet. It returns its code.
-func send(t *testing.T, at string, raw []byte) string {
+// answer to that is the answer to the packet, unless one overtakes the other. It
+// returns its code; "" when silence is expected and a few queries were answered.
+func send(t *testing.T, at string, raw []byte, silence bool) string {
 	t.Helper()
 	c, err := dns.DialTimeout("udp", at, 30*time.Second)
 	if err != nil {
@@ -81,7 +82,7 @@ func send(t *testing.T, at string, raw []byte) string {
 			}
 			got = dns.RcodeToString[m.Rcode]
 		}
-		if got != "" || id == 20 {
+		if got != "" || silence && id == 20 || id == 5000 {
 			return got
 		}
 	}
