@@ -17,13 +17,13 @@ const longestFailure = 80
 
 // actorsCommand lists the live tree of the agent.
 type actorsCommand struct {
-	rpcCommand
+	eitherCommand
 	format choice
 }
 
 func newActorsCommand(ui cli.Ui) cli.Command {
 	c := &actorsCommand{
-		rpcCommand: newRPCCommand(ui, words{
+		eitherCommand: newEitherCommand(ui, words{
 			name:     "actors",
 			synopsis: "Lists the actors that the agent is made of",
 			about: `
@@ -55,7 +55,7 @@ func (c *actorsCommand) Run(args []string) int {
 	defer agent.Close()
 	actors, err := agent.Actors()
 	if err != nil {
-		return c.failed("Error listing the actors: %s", err)
+		return c.refused("listing the actors", err)
 	}
 	if c.format.word == "json" {
 		c.ui.Output(actorsJSON(actors))

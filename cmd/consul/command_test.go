@@ -103,11 +103,10 @@ func TestParseValues(t *testing.T) {
 
 func TestHTTPFlag(t *testing.T) {
 	ui := cli.NewMockUi()
-	if status := newMembersCommand(ui).Run([]string{"-http-addr=127.0.0.1:8500"}); status != 1 {
+	if status := newMembersCommand(ui).Run([]string{"-http-addr=127.0.0.1:1", "-rpc-addr=127.0.0.1:1"}); status != 1 {
 		t.Errorf("Run() = %d, want 1", status)
 	}
-	want := "consul members: no flag -http-addr: it is for HTTP, and this command speaks the agent's RPC;" +
-		" give its address with -rpc-addr or CONSUL_RPC_ADDR\n"
+	want := "consul members: -rpc-addr is for the agent's RPC and -http-addr for HTTP: leave one of them out\n"
 	if got := ui.ErrorWriter.String(); !strings.HasPrefix(got, want) {
 		t.Errorf("the user was told\n%s\nwant\n%s", got, want)
 	}

@@ -4,12 +4,12 @@ import "github.com/hashicorp/cli"
 
 // forceLeaveCommand makes the cluster regard a failed member as left.
 type forceLeaveCommand struct {
-	rpcCommand
-	prune bool
+	eitherCommand
+	prune, wan bool
 }
 
 func newForceLeaveCommand(ui cli.Ui) cli.Command {
-	c := &forceLeaveCommand{rpcCommand: newRPCCommand(ui, words{
+	c := &forceLeaveCommand{eitherCommand: newEitherCommand(ui, words{
 		name:     "force-leave",
 		operands: "NODE",
 		synopsis: `Forces a member of the cluster to enter the "left" state`,
@@ -21,6 +21,8 @@ leave, run "consul leave" there.`,
 $ consul force-leave web-3`,
 	})}
 	c.flags.BoolVar(&c.prune, "prune", false, "also forget the member at once, so that it is not listed any more")
+	c.flags.BoolVar(&c.wan, "wan", false, "do so in the WAN pool alone; over HTTP")
+	c.onlyHTTP("wan")
 	return c
 }
 
@@ -35,8 +37,8 @@ func (c *forceLeaveCommand) Run(args []string) int {
 		return 1
 	}
 	defer agent.Close()
-	if err := agent.ForceLeave(nodes[0], c.prune); err != nil {
-		return c.failed("Error force leaving: %s", err)
+	if err := agent.ForceLeave(forceLeave{nodes[0], c.prune, c.wan}); err != nil {
+		return c.refused("force leaving", err)
 	}
 	return 0
 }

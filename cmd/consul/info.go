@@ -9,10 +9,10 @@ import (
 )
 
 // infoCommand prints the agent's own figures.
-type infoCommand struct{ rpcCommand }
+type infoCommand struct{ eitherCommand }
 
 func newInfoCommand(ui cli.Ui) cli.Command {
-	return &infoCommand{newRPCCommand(ui, words{
+	return &infoCommand{newEitherCommand(ui, words{
 		name:     "info",
 		synopsis: "Provides debugging information for operators",
 		about: `
@@ -40,7 +40,7 @@ func (c *infoCommand) Run(args []string) int {
 	defer agent.Close()
 	stats, err := agent.Stats()
 	if err != nil {
-		return c.failed("Error querying agent: %s", err)
+		return c.refused("querying agent", err)
 	}
 	c.ui.Output(infoText(stats))
 	return 0

@@ -8,12 +8,12 @@ import (
 
 // joinCommand makes the agent contact others.
 type joinCommand struct {
-	rpcCommand
+	eitherCommand
 	wan bool
 }
 
 func newJoinCommand(ui cli.Ui) cli.Command {
-	c := &joinCommand{rpcCommand: newRPCCommand(ui, words{
+	c := &joinCommand{eitherCommand: newEitherCommand(ui, words{
 		name:     "join",
 		operands: "ADDRESS...",
 		synopsis: "Tell Consul agent to join cluster",
@@ -43,7 +43,10 @@ func (c *joinCommand) Run(args []string) int {
 	defer agent.Close()
 	n, err := agent.Join(addresses, c.wan)
 	if err != nil {
-		return c.failed("Error joining the cluster: %s", err)
+		status := c.refused("joining the cluster", err)
+		if n == 0 {
+			return status
+		}
 	}
 	c.ui.Output(fmt.Sprintf("Successfully joined cluster by contacting %d nodes.", n))
 	return 0

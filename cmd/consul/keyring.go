@@ -18,22 +18,22 @@ const maxRelayFactor = 5
 
 // keyringCommand lists and changes the gossip keys of all members.
 type keyringCommand struct {
-	rpcCommand
-	list                 bool
-	install, use, remove string // keys, in base64
-	relayFactor          uint
-	token                string
+	eitherCommand
+	list, listPrimary, local bool
+	install, use, remove     string // keys, in base64
+	relayFactor              uint
 }
 
 func newKeyringCommand(ui cli.Ui) cli.Command {
-	c := &keyringCommand{rpcCommand: newRPCCommand(ui, words{
+	c := &keyringCommand{eitherCommand: newEitherCommand(ui, words{
 		name:     "keyring",
 		synopsis: "Manages gossip layer encryption keys",
 		about: `
 Lists or changes the keys that the agents encrypt their gossip with, at all
 members of the LAN pool, and of the WAN pool where the agent is a server. To
 change to a new key without an interruption, install it, use it, and then remove
-the old one. Exactly one of -list, -install, -use and -remove is needed.
+the old one. Exactly one of -list, -list-primary, -install, -use and -remove is
+needed.
 
 Exits with 1 when a member could not do it; which one, and why, is then shown.`,
 		example: `
@@ -54,7 +54,11 @@ $ consul keyring -install=$(consul keygen)`,
 	c.flags.StringVar(&c.remove, "remove", "", "remove `KEY`, which is not in use, from all members")
 	c.flags.UintVar(&c.relayFactor, "relay-factor", 0, fmt.Sprintf(
 		"let the members also answer through `N` others, at most %d", maxRelayFactor))
-	c.flags.StringVar(&c.token, "token", "", "ask with the ACL token `TOKEN` instead of the agent's own")
+	c.flags.BoolVar(&c.listPrimary, "list-primary", false, "list the keys that members encrypt with, and how many do; over HTTP")
+	c.flags.BoolVar(&c.local, "local-only", false, "ask no members of the WAN pool, for a list; over HTTP")
+	c.onlyHTTP("list-primary")
+	c.onlyHTTP("local-only")
+	c.bothWays("token")
 	return c
 }
 
@@ -73,14 +77,17 @@ func (c *keyringCommand) Run(args []string) int {
 	}
 	defer agent.Close()
 	c.ui.Output("==> " + do.intro)
-	answer, err := agent.Keyring(do.command, do.key, uint8(c.relayFactor), c.token)
+	answer, err := agent.Keyring(keyringQuery{
+		command: do.command, key: do.key, relayFactor: uint8(c.relayFactor), token: c.http.token,
+		primary: c.listPrimary, local: c.local,
+	})
 	if troubles := keyringTroubles(answer); troubles != "" {
 		return c.failed("%s", troubles)
 	}
 	if err != nil {
-		return c.failed("Error: %s", err)
+		return c.failed("Error: %s", c.http.explain(err))
 	}
-	if c.list {
+	if do.command == agentrpc.ListKeys {
 		c.ui.Output(keyringList(answer))
 	} else {
 		c.ui.Output("==> Done!")
@@ -102,6 +109,8 @@ func (c *keyringCommand) action() (do keyringAction, err error) {
 		switch f.Name {
 		case "list":
 			do = keyringAction{agentrpc.ListKeys, "", "Gathering installed encryption keys..."}
+		case "list-primary":
+			do = keyringAction{agentrpc.ListKeys, "", "Gathering installed primary encryption keys..."}
 		case "install":
 			do = keyringAction{agentrpc.InstallKey, c.install, "Installing new gossip encryption key..."}
 		case "use":
@@ -115,9 +124,11 @@ func (c *keyringCommand) action() (do keyringAction, err error) {
 	})
 	switch {
 	case asked != 1:
-		return do, errors.New("needs exactly one of -list, -install, -use and -remove")
-	case do.command == agentrpc.ListKeys && !c.list:
+		return do, errors.New("needs exactly one of -list, -list-primary, -install, -use and -remove")
+	case do.command == agentrpc.ListKeys && !c.list && !c.listPrimary:
 		return do, errors.New("-list=false asks for nothing")
+	case c.local && do.command != agentrpc.ListKeys:
+		return do, errors.New("-local-only goes with -list and -list-primary")
 	case do.command != agentrpc.ListKeys && do.key == "":
 		return do, errors.New("the key is empty")
 	case c.relayFactor > maxRelayFactor:

@@ -9,7 +9,7 @@ import (
 )
 
 func TestKeyringAction(t *testing.T) {
-	const oneOf = "needs exactly one of -list, -install, -use and -remove"
+	const oneOf = "needs exactly one of -list, -list-primary, -install, -use and -remove"
 	tests := []struct {
 		name    string
 		args    []string

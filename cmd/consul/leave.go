@@ -11,18 +11,19 @@ import (
 
 // leaveCommand makes the agent leave the cluster and end.
 type leaveCommand struct {
-	rpcCommand
+	eitherCommand
 	force bool
 }
 
 func newLeaveCommand(ui cli.Ui) cli.Command {
-	c := &leaveCommand{rpcCommand: newRPCCommand(ui, words{
+	c := &leaveCommand{eitherCommand: newEitherCommand(ui, words{
 		name:     "leave",
 		synopsis: "Gracefully leaves the Consul cluster and shuts down",
 		about: `
 Tells the agent to leave the cluster and to end. Its services leave the catalog,
 a server hands over what it leads, and the other agents see it as left and not
-as failed. Each step is shown as it ends: what was done, and how long it took.
+as failed. Each step is shown as it ends: what was done, and how long it took;
+over HTTP, only that it is done.
 
 An agent whose cluster would lose its quorum with it refuses, and says so.`,
 		example: `
@@ -32,7 +33,7 @@ $ consul leave
 ...
 Graceful leave complete`,
 	})}
-	c.flags.BoolVar(&c.force, "force", false, "leave although the cluster loses its quorum")
+	c.flags.BoolVar(&c.force, "force", false, "leave although the cluster loses its quorum; over RPC only")
 	return c
 }
 
@@ -52,7 +53,7 @@ func (c *leaveCommand) Run(args []string) int {
 		}
 	})
 	if err != nil {
-		return c.failed("Error leaving: %s", err)
+		return c.refused("leaving", err)
 	}
 	c.ui.Output("Graceful leave complete")
 	return 0

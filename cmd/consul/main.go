@@ -1,12 +1,12 @@
 // Command consul runs an agent, and talks to one that runs.
 //
 //	consul agent      ──values──▶ supervisor     the agent itself
-//	consul members…   ──8400────▶ a running agent
+//	consul members…   ──8400────▶ a running agent, or over 8500
 //	consul kv…        ──8500────▶ a running agent
 //
 // It owns the command line: one file a command, each with its own help. What
-// all commands share is in command.go (words and flags), rpc.go and http.go (asking
-// an agent); how they print is in plain functions beside them.
+// all commands share is in command.go (words and flags), http.go (asking an agent over
+// HTTP) and either.go (over its RPC or HTTP); how they print is in plain functions beside them.
 //
 // Standard output is for what a command was asked for and for nothing else, so
 // that it can be parsed. A command exits with 0 when it did its work and with 1

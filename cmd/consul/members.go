@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/cli"
+	"github.com/hashicorp/consul/api"
 
 	"github.com/actor-consul/consul/messages/agentrpc"
 )
@@ -22,21 +23,23 @@ var mainTags = []string{"role", "dc", "vsn", "vsn_min", "vsn_max", "port", "boot
 
 // membersCommand lists the members of a gossip pool.
 type membersCommand struct {
-	rpcCommand
-	detailed, wan bool
-	format        choice
-	status, role  pattern
+	eitherCommand
+	detailed, wan               bool
+	datacenter, filter, segment string
+	format                      choice
+	status, role                pattern
 }
 
 func newMembersCommand(ui cli.Ui) cli.Command {
 	c := &membersCommand{
-		rpcCommand: newRPCCommand(ui, words{
+		eitherCommand: newEitherCommand(ui, words{
 			name:     "members",
 			synopsis: "Lists the members of a Consul cluster",
 			about: `
 Lists the agents that gossip with this one, as this one sees them, with what
 they say of themselves. Members that have failed or left are shown until they
-are forgotten.
+are forgotten. Asked over the RPC, each is a line with its tags, and over HTTP a
+row of today's table, unless -format says otherwise.
 
 Exits with 2 when there are members and none of them matches.`,
 			example: `
@@ -45,11 +48,15 @@ Armons-MacBook-Air  10.1.10.38:8301  alive  role=consul,dc=dc1,vsn=2,vsn_min=2,v
 
 $ consul members -status=failed -format=json`,
 		}),
-		format: choice{word: "line", options: []string{"line", "table", "json"}},
+		format: choice{options: []string{"line", "table", "json"}},
 	}
 	c.flags.BoolVar(&c.detailed, "detailed", false, "show all tags, not only the usual ones")
-	c.flags.Var(&c.format, "format", "print as `FORMAT`: line (with tags), table (as today's Consul) or json")
+	c.flags.StringVar(&c.datacenter, "datacenter", "", "only members of the datacenter `NAME`")
+	c.flags.StringVar(&c.filter, "filter", "", "only members that match `EXPRESSION`; over HTTP")
+	c.onlyHTTP("filter")
+	c.flags.Var(&c.format, "format", "print as `FORMAT`: line (with tags; default over RPC), table (over HTTP) or json")
 	c.flags.Var(&c.role, "role", "only members whose tag role matches `REGEXP`; consul is a server, node a client")
+	c.flags.StringVar(&c.segment, "segment", "", "only servers and members of the network segment `NAME`")
 	c.flags.Var(&c.status, "status", "only members whose status matches `REGEXP`: alive, leaving, left or failed")
 	c.flags.BoolVar(&c.wan, "wan", false, "list the servers of all datacenters, from the WAN pool")
 	return c
@@ -65,24 +72,33 @@ func (c *membersCommand) Run(args []string) int {
 		return 1
 	}
 	defer agent.Close()
-	members, err := agent.Members(c.wan)
+	members, err := agent.Members(membersQuery{wan: c.wan, filter: c.filter})
 	if err != nil {
-		return c.failed("Error retrieving members: %s", err)
+		return c.refused("retrieving members", err)
 	}
-	members = slices.DeleteFunc(members, func(m agentrpc.Member) bool {
-		return !c.status.matches(m.Status) || !c.role.matches(m.Tags["role"])
-	})
+	members = slices.DeleteFunc(members, func(m agentrpc.Member) bool { return !c.wanted(m) })
 	if len(members) == 0 {
 		c.failed("No members match")
 		return exitNobody
 	}
 	slices.SortFunc(members, func(a, b agentrpc.Member) int { return cmp.Compare(a.Name, b.Name) })
-	c.ui.Output(c.list(members))
+	format := c.format.word
+	if _, web := agent.(httpAgent); format == "" && web {
+		format = "table"
+	}
+	c.ui.Output(c.list(members, format))
 	return 0
 }
 
-func (c *membersCommand) list(members []agentrpc.Member) string {
-	switch c.format.word {
+// wanted says whether a member is one of those that were asked for.
+func (c *membersCommand) wanted(m agentrpc.Member) bool {
+	return c.status.matches(m.Status) && c.role.matches(m.Tags["role"]) &&
+		(c.datacenter == "" || m.Tags["dc"] == c.datacenter) &&
+		(c.segment == "" || c.segment == api.AllSegments || m.Tags["role"] == "consul" || m.Tags["segment"] == c.segment)
+}
+
+func (c *membersCommand) list(members []agentrpc.Member, format string) string {
+	switch format {
 	case "json":
 		return membersJSON(members)
 	case "table":

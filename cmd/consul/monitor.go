@@ -11,14 +11,14 @@ import (
 
 // monitorCommand shows the agent's log as it is written.
 type monitorCommand struct {
-	rpcCommand
+	eitherCommand
 	level choice
 	json  bool
 }
 
 func newMonitorCommand(ui cli.Ui) cli.Command {
 	c := &monitorCommand{
-		rpcCommand: newRPCCommand(ui, words{
+		eitherCommand: newEitherCommand(ui, words{
 			name:     "monitor",
 			synopsis: "Stream logs from a Consul agent",
 			about: `
@@ -50,7 +50,7 @@ func (c *monitorCommand) Run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := agent.Monitor(ctx, c.level.word, c.json, c.show); err != nil {
-		return c.failed("Error monitoring the agent: %s", err)
+		return c.refused("monitoring the agent", err)
 	}
 	return 0
 }

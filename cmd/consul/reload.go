@@ -10,10 +10,10 @@ import (
 )
 
 // reloadCommand makes the agent read its configuration again.
-type reloadCommand struct{ rpcCommand }
+type reloadCommand struct{ eitherCommand }
 
 func newReloadCommand(ui cli.Ui) cli.Command {
-	return &reloadCommand{newRPCCommand(ui, words{
+	return &reloadCommand{newEitherCommand(ui, words{
 		name:     "reload",
 		synopsis: "Triggers the agent to reload configuration files",
 		about: `
@@ -41,7 +41,7 @@ func (c *reloadCommand) Run(args []string) int {
 	defer agent.Close()
 	report, err := agent.Reload()
 	if err != nil {
-		return c.failed("Error reloading: %s", err)
+		return c.refused("reloading", err)
 	}
 	c.ui.Output(reloadText(report))
 	return 0
