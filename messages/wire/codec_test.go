@@ -234,6 +234,45 @@ func TestConfigEntryReplies(t *testing.T) {
 	}
 }
 
+// TestConfigEntryIsWhatItSays: who may write an entry is found out by its kind and its
+// name, and each kind has its own notion of a name.
+func TestConfigEntryIsWhatItSays(t *testing.T) {
+	type entry = map[string]any
+	for name, tt := range map[string]struct {
+		kind  string
+		entry any
+		good  bool
+	}{
+		"its_own_kind": {api.ServiceDefaults, entry{"Kind": api.ServiceDefaults, "Name": "web"}, true},
+		"no_kind":      {api.ServiceDefaults, entry{"Name": "web"}, true},
+		"another_kind": {api.ProxyDefaults, entry{"Kind": api.ServiceDefaults, "Name": "web"}, false},
+		"odd_kind":     {api.ServiceDefaults, entry{"Kind": "odd", "Name": "web"}, false},
+		"empty_kind":   {api.ServiceDefaults, entry{"Kind": "", "Name": "web"}, false},
+		"nothing":      {api.ServiceDefaults, nil, false},
+		"too_deep":     {api.ProxyDefaults, entry{"Config": entry{"a": nested(MaxDepth)}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, err := encodeAll(tt.kind, map[string]any{"Op": "upsert", "Entry": tt.entry})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r ConfigEntryRequest
+			if err := r.UnmarshalBinary(data); (err == nil) != tt.good {
+				t.Errorf("%+v: %v", r.Entry, err)
+			}
+		})
+	}
+}
+
+// nested is a list in a list, and so on.
+func nested(depth int) any {
+	var inner any
+	for range depth {
+		inner = []any{inner}
+	}
+	return inner
+}
+
 func TestNormalizeConfigEntry(t *testing.T) {
 	e := &api.ServiceIntentionsConfigEntry{Kind: api.ServiceIntentions, Name: "web", Sources: []*api.SourceIntention{{Name: "*"}, nil, {Name: "b"}, {Name: "a"}}}
 	NormalizeConfigEntry(e)

@@ -75,8 +75,18 @@ func (r *ConfigEntryRequest) UnmarshalBinary(data []byte) error {
 	if entry == nil {
 		return errNoConfigEntry
 	}
+	kind := entry.GetKind()
 	r.Entry = entry
-	return dec.Decode((*plain)(r))
+	if err := dec.Decode((*plain)(r)); err != nil {
+		return err
+	}
+	switch {
+	case r.Entry == nil:
+		return errNoConfigEntry
+	case r.Entry.GetKind() != kind: // it would be judged as the one, and kept as the other
+		return fmt.Errorf("a config entry of the kind %q says that it is of the kind %q", kind, r.Entry.GetKind())
+	}
+	return nil
 }
 
 // ConfigEntryQuery asks for one entry, or for all of a kind.

@@ -119,8 +119,7 @@ func SetIntention(was *ServiceIntentions, i *Intention, now time.Time) (*Service
 	}
 	e := &ServiceIntentions{Kind: IntentionKind, Name: i.DestinationName}
 	if was != nil {
-		copied := *was
-		e, copied.Sources = &copied, slices.Clone(was.Sources)
+		e = ownEntry(was)
 	}
 	s := &api.SourceIntention{
 		Name: i.SourceName, Action: i.Action, Permissions: i.Permissions, Type: i.SourceType, Description: i.Description,
@@ -153,13 +152,25 @@ func SetIntention(was *ServiceIntentions, i *Intention, now time.Time) (*Service
 // RemoveIntention returns the entry without the intention that has an ID, or, when
 // that is empty, a source.
 func RemoveIntention(was *ServiceIntentions, id, source string) *ServiceIntentions {
-	e := *was
-	e.Sources = slices.DeleteFunc(slices.Clone(was.Sources), func(s *api.SourceIntention) bool {
+	e := ownEntry(was)
+	e.Sources = slices.DeleteFunc(e.Sources, func(s *api.SourceIntention) bool {
 		if id != "" {
 			return s.LegacyID == id
 		}
 		return s.Name == source
 	})
+	return e
+}
+
+// ownEntry returns a copy of an entry of the state, with sources that are nobody
+// else's: they are filled in before they are written.
+func ownEntry(was *ServiceIntentions) *ServiceIntentions {
+	e := *was
+	e.Sources = make([]*api.SourceIntention, len(was.Sources))
+	for i, s := range was.Sources {
+		own := *s
+		e.Sources[i] = &own
+	}
 	return &e
 }
 

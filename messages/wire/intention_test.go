@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,17 @@ func TestSetIntention(t *testing.T) {
 	}
 	if got := text(Intentions(entries)); got != before {
 		t.Errorf("what there was has become %s", got)
+	}
+	added, err := SetIntention(was, &Intention{SourceName: "x", DestinationName: "db", Action: "allow"}, time.Unix(99, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*ServiceIntentions{added, RemoveIntention(was, "", "none")} {
+		for _, s := range e.Sources { // which are about to be filled in
+			if slices.Contains(was.Sources, s) {
+				t.Errorf("the source %s is that of the state", s.Name)
+			}
+		}
 	}
 	if e, err := FindIntention(entries, "id1"); err != nil || e != was {
 		t.Errorf("id1 is in %v, %v", e, err)
