@@ -275,6 +275,17 @@ func TestBoundOnBytes(t *testing.T) {
 	}
 }
 
+// TestBoundOnWhatIsAskedFor: a question takes room, too, even one whose answer is empty.
+func TestBoundOnWhatIsAskedFor(t *testing.T) {
+	b := newBench(answers.Config{MaxBytes: 1 << 20})
+	for i := range 100 {
+		b.key(strings.Repeat("x", 100<<10) + fmt.Sprint(i)).Answer(0)
+	}
+	if n := b.Stats().Queries; n > 10 {
+		t.Errorf("%d questions of 100 KiB are kept", n)
+	}
+}
+
 // TestFullOfWaiters: who comes too late is told so.
 func TestFullOfWaiters(t *testing.T) {
 	b := newBench(answers.Config{MaxQueries: 2})

@@ -110,7 +110,7 @@ func (q *Query) replace(was, is *Answer) {
 	}
 	q.mu.Unlock()
 	was.retire()
-	is.account(sizeOf(is.Reply))
+	is.account(sizeOf(is.Reply) + 2*len(q.key)) // the arguments take as much again
 	if len(subs) == 0 {
 		return
 	}
