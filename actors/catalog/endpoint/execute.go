@@ -7,11 +7,9 @@ import (
 	"github.com/actor-consul/consul/messages/wire"
 )
 
-// The names of nodes that stand for another in what a query is sorted by.
-const (
-	nearAgent = "_agent" // the one of the agent that was asked
-	nearIP    = "_ip"    // the one at the address of the asker
-)
+// nearAgent is the node of the agent that was asked, in what a query is sorted by; see
+// atIP for the other such name.
+const nearAgent = "_agent"
 
 // Execution is what one datacenter has for a prepared query, and the query, in case
 // that others have to be asked.
@@ -135,8 +133,8 @@ func sortQuery(env *Env, q *wire.PreparedQuery, args *wire.PreparedQueryExecuteR
 	switch from.Node {
 	case nearAgent:
 		from.Node = args.Agent.Node
-	case nearIP:
-		from.Node = nodeAt(env, args.Source.Ip)
+	case atIP:
+		from.Node = sourceNode(env, &from)
 	}
 	sortNear(env, env.Datacenter, &from, nodes, func(n wire.CheckServiceNode) string { return n.Node.Node })
 	if from.Node == "" || from.Datacenter != env.Datacenter {
@@ -146,18 +144,4 @@ func sortQuery(env *Env, q *wire.PreparedQuery, args *wire.PreparedQueryExecuteR
 	if at > 0 && at < firstOf {
 		nodes[0], nodes[at] = nodes[at], nodes[0]
 	}
-}
-
-// nodeAt returns the name of the node that has an address, empty if there is none.
-func nodeAt(env *Env, ip string) string {
-	if ip == "" {
-		return ""
-	}
-	_, nodes := env.View.Nodes(nil, nil)
-	for _, n := range nodes {
-		if n.Address == ip {
-			return n.Node
-		}
-	}
-	return ""
 }
