@@ -34,6 +34,9 @@ type theirs struct {
 func (t *theirs) node(*query, string) *wire.Node                  { return t.found }
 func (t *theirs) instances(*query, lookup) wire.CheckServiceNodes { return t.all }
 
+// maxFailing bounds how many silent datacenters are remembered.
+const maxFailing = 64
+
 // errCrowded is returned when too many queries wait already.
 var errCrowded = errors.New("too many queries wait for other datacenters")
 
@@ -110,12 +113,7 @@ func (e *elsewhere) land(l lookup, f *flight) {
 	e.mu.Lock()
 	delete(e.flights, l)
 	silent := f.err != nil && !errors.Is(f.err, wire.ErrNoDCPath)
-	news := silent != e.failing[l.datacenter]
-	if silent {
-		e.failing[l.datacenter] = true
-	} else {
-		delete(e.failing, l.datacenter)
-	}
+	news := e.note(l.datacenter, silent)
 	e.mu.Unlock()
 	close(f.done)
 	switch {
@@ -127,6 +125,22 @@ func (e *elsewhere) land(l lookup, f *flight) {
 	case silent:
 		e.log.Debug("another datacenter does not answer", zap.String("datacenter", l.datacenter), zap.Error(f.err))
 	}
+}
+
+// note takes note of whether a datacenter is silent, and says whether that is news.
+// While none of our own servers can be asked, every name is that of a datacenter which
+// is silent; so no more than a few are remembered, and told of.
+func (e *elsewhere) note(datacenter string, silent bool) (news bool) {
+	was, full := e.failing[datacenter], len(e.failing) >= maxFailing
+	switch {
+	case !silent && full:
+		clear(e.failing)
+	case !silent:
+		delete(e.failing, datacenter)
+	case !full:
+		e.failing[datacenter] = true
+	}
+	return silent != was && !(silent && full)
 }
 
 func (e *elsewhere) ask(ctx context.Context, l lookup, set *settings) (*theirs, error) {

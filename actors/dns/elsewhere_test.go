@@ -216,3 +216,22 @@ func TestElsewhereIsSilent(t *testing.T) {
 		}
 	})
 }
+
+// TestElsewhereNobodyAnswers: who makes up names does not fill the memory, or the log.
+func TestElsewhereNobodyAnswers(t *testing.T) {
+	e := newElsewhere(Config{}, zap.NewNop())
+	told := 0
+	for i := range 10 * maxFailing {
+		for range 2 {
+			if e.note(fmt.Sprint("dc", i), true) {
+				told++
+			}
+		}
+	}
+	if told != maxFailing || len(e.failing) != maxFailing {
+		t.Errorf("told %d times, %d are remembered, want %d", told, len(e.failing), maxFailing)
+	}
+	if !e.note("dc1", false) || e.note("dc1", false) || !e.note("dc1", true) {
+		t.Error("after an answer it is not told of who is silent")
+	}
+}
