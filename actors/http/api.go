@@ -111,13 +111,18 @@ func (a *api) always(h http.Header) {
 	}
 }
 
+// dress sets what every answer has but those of bare routes.
+func (a *api) dress(h http.Header) {
+	h.Set("X-Consul-Default-ACL-Policy", "allow")
+	if a.cfg.TranslateWANAddrs {
+		h.Set("X-Consul-Translate-Addresses", "true")
+	}
+}
+
 // serve answers a request for a route that exists.
 func (a *api) serve(w *writer, r *request, line *route) {
 	if !line.bare {
-		w.Header().Set("X-Consul-Default-ACL-Policy", "allow")
-		if a.cfg.TranslateWANAddrs {
-			w.Header().Set("X-Consul-Translate-Addresses", "true")
-		}
+		a.dress(w.Header())
 	}
 	on, err := a.admit(r, line)
 	switch {

@@ -99,7 +99,7 @@ func (h *held) serve() (whole bool) {
 		return false
 	}
 	h.api.always(out.Header())
-	out.Header().Set("X-Consul-Default-ACL-Policy", "allow")
+	h.api.dress(out.Header())
 	if h.api.leaving.Err() != nil {
 		out.Header().Set("Connection", "close")
 	}
@@ -111,17 +111,52 @@ func (h *held) serve() (whole bool) {
 	return true
 }
 
-// errGone says that nobody waits any more.
-var errGone = errors.New("the client has gone")
+// bell ends the read of a connection. Who has news may ring it a last time when it is
+// no longer waited for, and must not end what others read from the connection then.
+type bell struct {
+	mu    sync.Mutex
+	conn  net.Conn
+	muted bool
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.muted {
+		_ = b.conn.SetReadDeadline(past) // it fails when the connection is closed
+	}
+}
+
+func (b *bell) mute() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.muted = true
+}
+
+// Why a hold ends without an answer.
+var (
+	errGone     = errors.New("the client has gone")
+	errAsOthers = errors.New("the query has to be waited for as others are")
+)
 
 // await returns the answer, when there is one.
 func (h *held) await() (*answer, error) {
-	wake := func() { _ = h.conn.SetReadDeadline(past) } // it fails when the connection is closed
-	if len(h.early) > 0 || !h.wait.Begin(wake) {
+	ans, err := h.listen()
+	if errors.Is(err, errAsOthers) {
 		return h.asOthers()
 	}
+	return ans, err
+}
+
+// listen waits for the client and for news at the same time.
+func (h *held) listen() (*answer, error) {
+	bell := &bell{conn: h.conn}
+	if len(h.early) > 0 || !h.wait.Begin(bell.ring) {
+		return nil, errAsOthers
+	}
+	defer bell.mute()
 	defer h.wait.End()
-	defer context.AfterFunc(h.api.leaving, wake)()
+	defer context.AfterFunc(h.api.leaving, bell.ring)()
 	for {
 		// The deadline comes first: what wakes from here on is not lost.
 		_ = h.conn.SetReadDeadline(h.wait.Until())
@@ -129,7 +164,7 @@ func (h *held) await() (*answer, error) {
 		case h.wait.Moved():
 			done, err := h.wait.Look(h.api.closing)
 			if err != nil {
-				return h.asOthers()
+				return nil, errAsOthers
 			}
 			if done {
 				return h.show()
@@ -141,7 +176,7 @@ func (h *held) await() (*answer, error) {
 		switch n, err := h.conn.Read(next[:]); {
 		case n > 0:
 			h.early = append(h.early, next[0])
-			return h.asOthers()
+			return nil, errAsOthers
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, errGone
 		}

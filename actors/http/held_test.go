@@ -112,6 +112,39 @@ func TestHeldConnection(t *testing.T) {
 	}
 }
 
+// TestHeldHeader: what is told of an agent does not depend on how it waits.
+func TestHeldHeader(t *testing.T) {
+	s := newStage(t)
+	s.cfg.TranslateWANAddrs = true
+	_, _, socks := s.listening(t)
+	c := dialByHand(t, socks)
+	c.ask(t, "/v1/catalog/nodes?wait=1ms&index=1000")
+	if _, h := c.hear(t); h.Get("X-Consul-Translate-Addresses") != "true" {
+		t.Errorf("header %v", h)
+	}
+}
+
+// deadlines counts those that a connection is set.
+type deadlines struct {
+	net.Conn
+	set int
+}
+
+func (d *deadlines) SetReadDeadline(time.Time) error { d.set++; return nil }
+
+// TestBellIsMuted: who has news while nobody waits any more does not end what net/http
+// reads from the connection.
+func TestBellIsMuted(t *testing.T) {
+	conn := &deadlines{}
+	b := &bell{conn: conn}
+	b.ring()
+	b.mute()
+	b.ring()
+	if conn.set != 1 {
+		t.Errorf("rung %d times", conn.set)
+	}
+}
+
 // TestHeldUntilTheEnd: the time is up, and nothing has happened.
 func TestHeldUntilTheEnd(t *testing.T) {
 	_, socks, put := listeningForKey(t)

@@ -131,6 +131,9 @@ func showQueries(_ *request, reply *wire.IndexedPreparedQueries) (*answer, error
 }
 
 func showExecuted(r *request, reply *wire.PreparedQueryExecuteResponse) (*answer, error) {
+	if cfg := &r.api.cfg; cfg.TranslateWANAddrs && reply.Datacenter != "" && reply.Datacenter != cfg.Facts.Datacenter {
+		translate(reply) // wherever it was asked: it may have failed over
+	}
 	reply.Nodes = orEmpty(reply.Nodes)
 	for i := range reply.Nodes {
 		n := &reply.Nodes[i]

@@ -18,10 +18,9 @@ func translate(reply any) {
 			translateInstance(s)
 		}
 	case *wire.IndexedCheckServiceNodes:
-		for _, n := range r.Nodes {
-			n.Node.Address = n.Node.BestAddress(true)
-			n.Service.Address, n.Service.Port = n.Service.BestAddress(true)
-		}
+		translateInstances(r.Nodes)
+	case *wire.PreparedQueryExecuteResponse:
+		translateInstances(r.Nodes)
 	case *wire.IndexedNodeServices:
 		if n := r.NodeServices; n != nil {
 			n.Node.Address = n.Node.BestAddress(true)
@@ -36,6 +35,13 @@ func translate(reply any) {
 				s.Address, s.Port = s.BestAddress(true)
 			}
 		}
+	}
+}
+
+func translateInstances(nodes wire.CheckServiceNodes) {
+	for _, n := range nodes {
+		n.Node.Address = n.Node.BestAddress(true)
+		n.Service.Address, n.Service.Port = n.Service.BestAddress(true)
 	}
 }
 

@@ -33,6 +33,8 @@ func TestTranslate(t *testing.T) {
 					ServicePort: 80, ServiceTaggedAddresses: service().TaggedAddresses}}
 			case *wire.IndexedCheckServiceNodes:
 				r.Nodes = wire.CheckServiceNodes{{Node: node(), Service: service()}}
+			case *wire.PreparedQueryExecuteResponse:
+				r.Datacenter, r.Nodes = "dc2", wire.CheckServiceNodes{{Node: node(), Service: service()}}
 			case *wire.IndexedNodeServices:
 				r.NodeServices = &wire.NodeServices{Node: node(), Services: map[string]*wire.NodeService{"web": service()}}
 			case *wire.IndexedNodeServiceList:
@@ -47,6 +49,7 @@ func TestTranslate(t *testing.T) {
 		for path, services := range map[string]bool{
 			"/v1/catalog/nodes": false, "/v1/catalog/service/web": true, "/v1/health/service/web": true,
 			"/v1/catalog/node/far": true, "/v1/catalog/node-services/far": true,
+			"/v1/query/q/execute": true,
 		} {
 			got := call(a, "GET", path+"?dc=dc2", "")
 			body := got.Body.String()
