@@ -2,9 +2,9 @@
 // stops them in order. It is the only package that knows them all.
 //
 // The tree of a server, in start order (a client agent goes without catalog,
-// watch, serverrpc, gossip-wan, raft, leader, session and autopilot, and has a replica of the catalog before
-// dns); stopping goes from the bottom up, after the leave plan
-// (plan.go). TestDoc keeps the picture true.
+// watch, serverrpc, gossip-wan, raft, leader, session and autopilot, and has a
+// replica of the catalog before dns); stopping goes from the bottom up, after the
+// leave plan (plan.go). TestDoc keeps the picture true.
 //
 //	logs        what was logged, for who watches
 //	catalog     the replicated state; a failure ends the agent

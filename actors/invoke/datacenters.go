@@ -15,8 +15,8 @@ import (
 )
 
 // Reports lists the methods about what a server itself sees, and what it can do in
-// its pools, which each of them answers, whether anybody leads or not: they are how one finds out that there is
-// none.
+// its pools, which each of them answers, whether anybody leads or not: they are how one
+// finds out that there is none.
 var Reports = []endpoint.Method{StatusLeader, StatusPeers, ListDatacenters, DatacenterMaps, EventFire, KeyringOperation}
 
 // The methods of Reports, which are Consul's.

@@ -8,9 +8,10 @@
 //
 // The first byte of a connection says what it is for (package frame). Raft's are
 // handed to raft, which owns them from then on. Those for snapshots carry one request
-// each, and an archive (bridge_snapshot.go). On the others come requests, each of which is carried out on a goroutine of its own by package invoke, or, for the
-// few methods that are about the server itself, here (methods.go). Nothing of a
-// connection passes through the mailbox.
+// each, and an archive (bridge_snapshot.go). On the others come requests, each of which
+// is carried out on a goroutine of its own by package invoke, or, for the few methods
+// that are about the server itself, here (methods.go). Nothing of a connection passes
+// through the mailbox.
 //
 // The actor owns the listening socket and decides over its life. It keeps nothing
 // across a restart: the connections of requests are cut, the socket is bound again.

@@ -76,7 +76,9 @@ func TestTLSRefusals(t *testing.T) {
 	}{
 		{"plain_rpc", plainly(frame.RPC), "closed a connection without TLS: verify_incoming is set", ""},
 		{"plain_raft", plainly(frame.Raft), "closed a connection without TLS: verify_incoming is set", ""},
-		{"plain_multiplex", plainly(frame.MultiplexV2), "closed a connection without TLS: verify_incoming is set", ""},
+		{"plain_multiplex", plainly(frame.Multiplex), "closed a connection without TLS: verify_incoming is set", ""},
+		{"plain_multiplex_v2", plainly(frame.MultiplexV2), "closed a connection without TLS: verify_incoming is set", ""},
+		{"plain_snapshot", plainly(frame.Snapshot), "closed a connection without TLS: verify_incoming is set", ""},
 		{"garbage", plainly('G', 'E', 'T'), "closed a connection without TLS: verify_incoming is set", ""},
 		{"garbage_after_tls", plainly(frame.TLS, 'G', 'E', 'T', ' ', '/', '\r', '\n'), unsecured, "first record does not look like a TLS handshake"},
 		{"bare_tls", plainly(frame.NativeTLS, 3, 1), "closed a connection that wants another kind of TLS", ""},
