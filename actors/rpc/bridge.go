@@ -87,11 +87,11 @@ func (s *server) addrs() []net.Addr {
 
 // drain closes the sockets and has the connections refuse new commands.
 func (s *server) drain() {
-	s.refuse()
 	for _, ln := range s.listeners {
 		_ = ln.Close()
 	}
 	s.listeners = nil
+	s.refuse()
 }
 
 // close ends everything. It does not wait for the goroutines, which hold nothing
