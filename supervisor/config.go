@@ -158,9 +158,14 @@ type DNS struct {
 type HTTP struct {
 	Addrs, TLSAddrs   []string // host:port, or unix:// and a path
 	ResponseHeaders   map[string]string
+	AllowWriteFrom    []netip.Prefix // whose clients may do more than read; none: everybody's
+	BlockEndpoints    []string       // beginnings of paths that are not served
+	DiscoveryMaxStale time.Duration
 	MaxConnsPerClient int
-	KVMaxValueSize    int64 // bytes; 0: the listener's own limit
-	TxnMaxReqLen      int64 // likewise
+	MaxHeaderBytes    int           // 0: the listener's own limit
+	HandshakeTimeout  time.Duration // for TLS and for headers; likewise
+	KVMaxValueSize    int64         // bytes; likewise
+	TxnMaxReqLen      int64         // likewise
 	EnableDebug       bool
 	DebugConfig       map[string]any // for /v1/agent/self, without secrets
 	Metrics           Metrics

@@ -104,6 +104,8 @@ func (p *plot) http() actor.Producer {
 	cfg := p.cfg
 	limits := http.DefaultLimits()
 	limits.MaxConnsPerClient = cfg.HTTP.MaxConnsPerClient
+	limits.MaxHeaderBytes = cmp.Or(cfg.HTTP.MaxHeaderBytes, limits.MaxHeaderBytes)
+	limits.ReadHeaderTimeout = cmp.Or(cfg.HTTP.HandshakeTimeout, limits.ReadHeaderTimeout)
 	limits.KVMaxValueSize = cmp.Or(cfg.HTTP.KVMaxValueSize, limits.KVMaxValueSize)
 	limits.TxnMaxReqLen = cmp.Or(cfg.HTTP.TxnMaxReqLen, limits.TxnMaxReqLen)
 	return http.New(http.Config{
@@ -144,8 +146,11 @@ func (p *plot) http() actor.Producer {
 		},
 		Limits:          limits,
 		ResponseHeaders: cfg.HTTP.ResponseHeaders,
+		AllowWriteFrom:  cfg.HTTP.AllowWriteFrom,
+		BlockEndpoints:  cfg.HTTP.BlockEndpoints,
 		EnableDebug:     cfg.HTTP.EnableDebug,
 
+		DiscoveryMaxStale: cfg.HTTP.DiscoveryMaxStale,
 		TranslateWANAddrs: cfg.TranslateWANAddrs,
 
 		LogText:    logs.AppendText,

@@ -124,7 +124,8 @@ type Limits struct {
 	MaxWrites int
 	// MaxHeaderBytes is the size of a request's line and headers.
 	MaxHeaderBytes int
-	// ReadHeaderTimeout is how long a connection may take to send them.
+	// ReadHeaderTimeout is how long a connection may take to send them, and before
+	// that to agree on TLS (limits.https_handshake_timeout).
 	ReadHeaderTimeout time.Duration
 	// BodyTimeout is how long a request may take to send its body, and a client to
 	// take an answer.

@@ -289,6 +289,9 @@ func TestEveryKeyTogether(t *testing.T) {
 			t.Errorf("full.hcl does not set %s", k.Path)
 		}
 	}
+	if want := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}; !slices.Equal(rt.WriteNetworks, want) {
+		t.Errorf("may write: %v, want %v", rt.WriteNetworks, want)
+	}
 	warned := map[string]bool{}
 	for _, w := range warningsOf(t, "-config-file", "testdata/full.hcl") {
 		if keys, ok := strings.CutPrefix(w, "accepted, but not acted upon yet: "); ok {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func resolve(all settings, dev bool, host Host) (*Runtime, []Warning, error) {
 	}
 	for _, step := range []func(){
 		r.names, r.meta, r.election, r.bind, r.advertise, r.servers, r.listeners, r.ports,
-		r.joins, r.leaving, r.encryption, r.security, r.sockets, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.telemetry, r.definitions, r.mesh,
+		r.joins, r.leaving, r.encryption, r.security, r.sockets, r.consensus, r.logging, r.domains, r.recursors, r.queries, r.access, r.telemetry, r.definitions, r.mesh,
 	} {
 		step()
 	}
@@ -279,6 +280,23 @@ func (r *resolver) queries() {
 	for _, name := range sortedKeys(r.HTTP.ResponseHeaders) {
 		if !headerPattern.MatchString(name) || strings.ContainsAny(r.HTTP.ResponseHeaders[name], "\r\n\x00") {
 			r.bad("http_config.response_headers", "has header %q, which cannot be sent: a name is letters, digits and dashes, a value is one line", name)
+		}
+	}
+}
+
+// access judges who may ask for what over HTTP.
+func (r *resolver) access() {
+	for _, text := range r.HTTP.AllowWriteFrom {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			r.bad("http_config.allow_write_http_from", "has %q. Must be networks, such as 10.0.0.0/8", text)
+			continue
+		}
+		r.WriteNetworks = append(r.WriteNetworks, network.Masked())
+	}
+	for _, path := range r.HTTP.BlockEndpoints {
+		if !strings.HasPrefix(path, "/") {
+			r.bad("http_config.block_endpoints", "has %q, which no path begins with. Must begin with /, as in \"/v1/acl\"", path)
 		}
 	}
 }

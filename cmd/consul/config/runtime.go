@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"reflect"
 	"time"
 )
@@ -143,6 +144,9 @@ type Runtime struct {
 	MaxQueryTime     time.Duration `config:"max_query_time"`
 	Limits           Limits        `config:"limits"`
 	HTTP             HTTP          `config:"http_config"`
+	// WriteNetworks are HTTP.AllowWriteFrom: whose clients may do more than read. Everybody may where there are none.
+	WriteNetworks     []netip.Prefix
+	DiscoveryMaxStale time.Duration `config:"discovery_max_stale"` // 0 is off
 
 	Domain    string   `config:"domain"`     // lower case, ends in a dot
 	AltDomain string   `config:"alt_domain"` // like Domain, or ""
@@ -235,6 +239,8 @@ type Autopilot struct {
 // Limits bound what one client may ask for.
 type Limits struct {
 	HTTPMaxConnsPerClient int `config:"http_max_conns_per_client"` // 0 is without limit
+	// HTTPSHandshakeTimeout is how long a connection to HTTPS may take to speak TLS, and any to send headers.
+	HTTPSHandshakeTimeout time.Duration `config:"https_handshake_timeout"`
 	// RPCHandshakeTimeout is how long a connection to port 8300 may take to say what it is for.
 	RPCHandshakeTimeout  time.Duration `config:"rpc_handshake_timeout"`
 	RPCMaxConnsPerClient int           `config:"rpc_max_conns_per_client"` // 0 is without limit
@@ -245,6 +251,9 @@ type Limits struct {
 // HTTP is how the HTTP listener answers.
 type HTTP struct {
 	ResponseHeaders map[string]string `config:"response_headers"`
+	BlockEndpoints  []string          `config:"block_endpoints"`       // beginnings of paths
+	AllowWriteFrom  []string          `config:"allow_write_http_from"` // CIDRs
+	MaxHeaderBytes  int               `config:"max_header_bytes"`      // 0 is the listener's own limit
 }
 
 // DNS is how the DNS listener answers.

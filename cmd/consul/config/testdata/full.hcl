@@ -154,9 +154,9 @@ discovery_max_stale = "0s"
 default_query_time = "300s"
 max_query_time = "600s"
 http_config {
-  block_endpoints = ["x", "y"]
+  block_endpoints = ["/v1/acl", "/v1/snapshot"]
   response_headers = { Access-Control-Allow-Origin = "*" }
-  allow_write_http_from = ["x", "y"]
+  allow_write_http_from = ["127.0.0.0/8", "fd00::/8"]
   use_cache = true
   max_header_bytes = 0
 }
