@@ -7,14 +7,13 @@
 //
 // It is not an actor and keeps nothing. Identities are SPIFFE's:
 // https://spiffe.io/docs/latest/spiffe-about/spiffe-concepts/#spiffe-id. There is one
-// root, which signs leaf certificates itself; it is not rotated.
+// active root, which signs leaf certificates itself; Configure makes another of it.
 package connectca
 
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the name of a root, as Consul makes it
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -59,11 +58,19 @@ var (
 // New makes the root of a cluster, valid for ttl from about now, and what has to be
 // kept secret of it.
 func New(clusterID string, now time.Time, ttl time.Duration) (*wire.CARoot, *wire.CAConsulProviderState, error) {
-	from, until := now.Add(-backdate).UTC().Truncate(time.Second), now.Add(ttl-backdate).UTC().Truncate(time.Second)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the key of the root certificate: %w", err)
 	}
+	root, secret, err := newRoot(clusterID, key, now, ttl)
+	if err == nil {
+		secret.ID = stateID("") // nothing was configured
+	}
+	return root, secret, err
+}
+
+// newRoot makes the root of a key.
+func newRoot(clusterID string, key *ecdsa.PrivateKey, now time.Time, ttl time.Duration) (*wire.CARoot, *wire.CAConsulProviderState, error) {
 	keyID, err := idOf(&key.PublicKey)
 	if err != nil {
 		return nil, nil, err
@@ -75,8 +82,8 @@ func New(clusterID string, now time.Time, ttl time.Duration) (*wire.CARoot, *wir
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature,
-		NotBefore:             from,
-		NotAfter:              until,
+		NotBefore:             now.Add(-backdate).UTC().Truncate(time.Second),
+		NotAfter:              now.Add(ttl - backdate).UTC().Truncate(time.Second),
 		AuthorityKeyId:        keyID,
 		SubjectKeyId:          keyID,
 	}
@@ -88,17 +95,12 @@ func New(clusterID string, now time.Time, ttl time.Duration) (*wire.CARoot, *wir
 	if err != nil {
 		return nil, nil, err
 	}
-	cert := encode("CERTIFICATE", der)
-	name := sha1.Sum(der) //nolint:gosec // as above
-	root := &wire.CARoot{
-		ID: hexadecimal(name[:]), Name: "Consul CA Primary Cert", SerialNumber: rootSerial,
-		SigningKeyID: hexadecimal(keyID), ExternalTrustDomain: clusterID,
-		NotBefore: from, NotAfter: until,
-		RootCert: cert, Active: true, PrivateKeyType: "ec", PrivateKeyBits: key.Params().BitSize,
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the root certificate: %w", err)
 	}
-	// Consul finds its state under the hash of what it was configured with.
-	id := sha256.Sum256([]byte(",,ec,256,true"))
-	return root, &wire.CAConsulProviderState{ID: hexadecimal(id[:]), PrivateKey: keyPEM, RootCert: cert}, nil
+	certPEM := encode("CERTIFICATE", der)
+	return describe(clusterID, cert, key, certPEM), &wire.CAConsulProviderState{ID: stateID(certPEM), PrivateKey: keyPEM, RootCert: certPEM}, nil
 }
 
 // commonName names a root after the cluster and a random number.
@@ -179,10 +181,8 @@ func RootTTLOf(c *wire.CAConfiguration) time.Duration {
 }
 
 func ttlOf(c *wire.CAConfiguration, key string, usual time.Duration) time.Duration {
-	if text, ok := c.Config[key].(string); ok {
-		if ttl, err := time.ParseDuration(text); err == nil && ttl > 0 {
-			return ttl
-		}
+	if ttl, err := ttlIn(c, key); err == nil && ttl > 0 {
+		return ttl
 	}
 	return usual
 }

@@ -35,6 +35,17 @@ var (
 	}.handle)
 )
 
+// connectConfigure changes how certificates are made; with another root or key, who
+// makes them.
+var connectConfigure = withConnect(duty[wire.CARequest, struct{}]{
+	do: invoke.ConnectCAConfigurationSet,
+	args: func(r *request, args *wire.CARequest) error {
+		args.Datacenter, args.Config = r.datacenter(), new(wire.CAConfiguration)
+		return r.decode(args.Config)
+	},
+	show: func(*request, *struct{}) (*answer, error) { return &answer{}, nil },
+}.handle)
+
 // withConnect refuses what there is none of without a certificate authority.
 func withConnect(h handler) handler {
 	return func(r *request) (*answer, error) {

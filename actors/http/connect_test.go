@@ -101,6 +101,41 @@ func TestLeaf(t *testing.T) {
 	}
 }
 
+// TestRotate replaces the root by way of the configuration.
+func TestRotate(t *testing.T) {
+	s := newStage(t)
+	s.cfg.Facts.Connect = true
+	a := s.api(t)
+	s.authority(t)
+	_, secret, err := connectca.New(clusterID, time.Now(), connectca.RootTTL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(wire.CAConfiguration{Provider: "consul", Config: map[string]any{"PrivateKey": secret.PrivateKey, "RootCert": secret.RootCert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := call(a, "PUT", "/v1/connect/ca/configuration", string(body)); got.Code != http.StatusOK || got.Body.Len() > 0 {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	var roots wire.IndexedCARoots
+	if err := json.Unmarshal(call(a, "GET", "/v1/connect/ca/roots", "").Body.Bytes(), &roots); err != nil || len(roots.Roots) != 2 {
+		t.Errorf("roots %+v, %v", roots, err)
+	}
+	var leaf wire.IssuedCert
+	if err := json.Unmarshal(call(a, "GET", "/v1/agent/connect/ca/leaf/web", "").Body.Bytes(), &leaf); err != nil || strings.Count(leaf.CertPEM, "BEGIN CERTIFICATE") != 2 {
+		t.Errorf("a leaf without the root's own certificate by the old one: %+v, %v", leaf, err)
+	}
+	if got := call(a, "GET", "/v1/connect/ca/configuration", "").Body.String(); strings.Contains(got, "PRIVATE KEY") {
+		t.Errorf("the configuration tells the key: %s", got)
+	}
+	for body, want := range map[string]int{`{"Provider":"vault"}`: http.StatusInternalServerError, `{`: http.StatusBadRequest} {
+		if got := call(a, "PUT", "/v1/connect/ca/configuration", body); got.Code != want {
+			t.Errorf("%s: %d %s", body, got.Code, got.Body)
+		}
+	}
+}
+
 func TestAuthorize(t *testing.T) {
 	a := newStage(t).api(t)
 	for name, tt := range map[string]struct {

@@ -180,7 +180,7 @@ func routes(cfg Config) []route {
 		at("/v1/connect/intentions/exact", get(intentionExact), put(intentionPut), del(intentionRemove)),
 		at("/v1/connect/intentions/", get(intentionGet), put(intentionUpdate), del(intentionDelete)),
 		at("/v1/connect/ca/roots", get(connectRoots)),
-		at("/v1/connect/ca/configuration", get(connectConfiguration)),
+		at("/v1/connect/ca/configuration", get(connectConfiguration), put(connectConfigure)),
 
 		at("/v1/catalog/register", put(register)),
 		at("/v1/catalog/deregister", put(deregister)),

@@ -22,6 +22,7 @@ var Duties = []endpoint.Method{
 	AutopilotState, ServerHealth, RaftGetConfiguration, RaftRemovePeerByAddress, RaftRemovePeerByID, TransferLeader,
 	SessionRenew, CoordinateUpdate,
 	PreparedQueryExecute, PreparedQueryExecuteRemote, PreparedQueryExplain,
+	ConnectCAConfigurationSet,
 }
 
 // The methods about the peer set. Consul has all of them but TransferLeader, for

@@ -1,8 +1,12 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/actors/connectca"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -52,19 +56,18 @@ func connectCASign(env *Env, args *wire.CASignRequest, reply *wire.IssuedCert) (
 	if config == nil {
 		return false, connectca.ErrNotReady
 	}
-	var secret *wire.CAConsulProviderState
-	for _, r := range roots {
-		if r.Active {
-			secret = env.View.CAProviderState(r)
-		}
+	active := (&connectca.State{Roots: roots}).Active()
+	if active == nil {
+		return false, connectca.ErrNotReady
 	}
-	cert, err := connectca.Sign(args.CSR, secret, config.TrustDomain(), args.Datacenter, env.Now, connectca.LeafTTLOf(config))
+	cert, err := connectca.Sign(args.CSR, env.View.CAProviderState(active), config.TrustDomain(), args.Datacenter, env.Now, connectca.LeafTTLOf(config))
 	if err != nil {
 		return false, err
 	}
 	if err := env.may(func(a Authorizer) bool { return a.ServiceWrite(cert.Service) }); err != nil {
 		return false, err
 	}
+	cert.CertPEM += strings.Join(active.IntermediateCerts, "")
 	cert.CreateIndex, cert.ModifyIndex = index, index
 	*reply = *cert
 	return false, nil
@@ -81,4 +84,30 @@ var ConnectCAApply = Write[wire.CARequest, bool]{
 		}
 		return nil
 	},
+}
+
+// ConnectCASteps returns what the leader has to write, one request after the other,
+// for a configuration to come into force: for another root first its secret, then root
+// and configuration at once, so that a root that is seen can sign.
+func ConnectCASteps(view *state.View, config *wire.CAConfiguration, now time.Time) ([]*wire.CARequest, error) {
+	if config == nil {
+		return nil, errors.New("there is no configuration in the request")
+	}
+	was := &connectca.State{}
+	if _, was.Roots, was.Config = view.CARoots(nil); was.Active() != nil {
+		was.Secret = view.CAProviderState(was.Active())
+	}
+	is, err := connectca.Configure(was, config, now)
+	if err != nil {
+		return nil, err
+	}
+	if is.Secret == was.Secret {
+		return []*wire.CARequest{{Op: wire.CASetConfig, Config: is.Config}}, nil
+	}
+	index := was.Roots[0].ModifyIndex // all are written at once
+	return []*wire.CARequest{
+		{Op: wire.CASetProviderState, ProviderState: is.Secret},
+		{Op: wire.CASetRootsAndConfig, Index: index, Roots: is.Roots, Config: is.Config},
+		{Op: wire.CADeleteProviderState, ProviderState: was.Secret},
+	}, nil
 }
