@@ -42,6 +42,40 @@ func TestDoc(t *testing.T) {
 	}
 }
 
+// TestDesign compares the table in DESIGN.md with the trees of servers and of clients.
+func TestDesign(t *testing.T) {
+	design, err := os.ReadFile("../DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(design), "| actor | owns | on failure |\n|---|---|---|\n")
+	var described []string
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| `") {
+			break
+		}
+		for name := range strings.SplitSeq(strings.Split(line, "|")[1], ",") {
+			described = append(described, strings.Trim(name, " `"))
+		}
+	}
+	server, client := ground(t), ground(t)
+	client.cfg.Server = false
+	in := map[string]bool{}
+	for _, p := range []*plot{server, client} {
+		var built []string
+		for _, c := range p.tree() {
+			built, in[c.name] = append(built, c.name), true
+		}
+		shown := slices.DeleteFunc(slices.Clone(described), func(name string) bool { return !slices.Contains(built, name) })
+		if !slices.Equal(shown, built) {
+			t.Errorf("DESIGN.md describes %v\nthe tree is         %v", shown, built)
+		}
+	}
+	if len(in) != len(described) {
+		t.Errorf("DESIGN.md describes %v, and there are %d actors", described, len(in))
+	}
+}
+
 // TestPlanHasOwners checks that every step of a leave is somebody's in the tree.
 func TestPlanHasOwners(t *testing.T) {
 	var names []string
