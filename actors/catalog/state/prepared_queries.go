@@ -190,6 +190,8 @@ func (q *Queries) PreparedQueryResolve(idOrName, segment string) (*wire.Prepared
 		return nil, nil
 	case row.fault != nil:
 		return nil, fmt.Errorf("the template %q cannot be read: %w", row.Name, row.fault)
+	case row.template != nil && !row.template.fits(idOrName, segment):
+		return nil, fmt.Errorf("the template %q would become too long: a name of %d bytes", row.Name, len(idOrName))
 	case row.template != nil:
 		return row.template.fillIn(idOrName, segment), nil
 	default:

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,19 @@ func TestTemplate(t *testing.T) {
 	equal(t, "the stored metadata", stored.Service.NodeMeta["k"], "${match(2)}")
 	got, _ = f.View().PreparedQueryResolve("geo-", "")
 	equal(t, "a name that does not match", got.Service.Service, "")
+}
+
+// TestTemplateThatGrows: a template with its name in it many times, and a name that is
+// long, would take the memory of a server together.
+func TestTemplateThatGrows(t *testing.T) {
+	f := newFixture(t).query(template1(idOne, "geo-", strings.Repeat("${name.full}", 10_000)))
+	q, err := f.View().PreparedQueryResolve("geo-x", "")
+	errorIs(t, err, "")
+	equal(t, "filled in", len(q.Service.Service), 10_000*len("geo-x"))
+	for name, segment := range map[string]string{"geo-" + strings.Repeat("x", 1<<10): "", "geo-y": strings.Repeat("x", 1<<10)} {
+		_, err = f.View().PreparedQueryResolve(name, segment)
+		errorIs(t, err, fmt.Sprintf(`the template "geo-" would become too long: a name of %d bytes`, len(name)))
+	}
 }
 
 func TestPreparedQueryGoes(t *testing.T) {

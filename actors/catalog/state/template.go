@@ -15,6 +15,16 @@ type template struct {
 	query *wire.PreparedQuery
 	match *regexp.Regexp           // nil if there is none
 	texts map[string]interpolation // by the path of the field
+	holes int                      // what of them is not literal
+}
+
+// maxFilled is how many bytes what is filled into a template may have. That is
+// thousands of names of the DNS; a request over HTTP may have longer ones.
+const maxFilled = 1 << 20
+
+// fits says whether a template can be filled in for a name without becoming a burden.
+func (t *template) fits(name, segment string) bool {
+	return t.holes*max(len(name), len(segment)) <= maxFilled
 }
 
 // newTemplate reads the texts of a query.
@@ -31,6 +41,11 @@ func newTemplate(q *wire.PreparedQuery) (*template, error) {
 			fault = fmt.Errorf("Bad format '%s' in Service%s: %w", text, path, err)
 		}
 		t.texts[path] = parsed
+		for _, p := range parsed {
+			if p.literal == "" {
+				t.holes++
+			}
+		}
 		return text
 	})
 	if fault != nil {
