@@ -88,9 +88,11 @@ func (c *debugCommand) Run(args []string) int {
 		return c.failed("Error creating the directory for what is recorded: %s", err)
 	}
 	version, _ := self["Config"]["Version"].(string)
+	user, stop := interruptible() // before the user is told that there is something to end
+	defer stop()
 	c.announce(version)
 	r := &recording{debugCommand: c, agent: agent}
-	r.run()
+	r.run(user)
 	if err := r.index(version); err != nil {
 		return c.failed("Error creating index document: %s", err)
 	}
@@ -162,9 +164,7 @@ type recording struct {
 
 // run records until the time is up or the user ends it. What cannot be recorded is
 // told and does not keep the rest from it.
-func (r *recording) run() {
-	user, stop := interruptible()
-	defer stop()
+func (r *recording) run(user context.Context) {
 	ctx, cancel := context.WithTimeout(user, r.duration)
 	defer cancel()
 	all := []struct {
