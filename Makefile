@@ -60,6 +60,15 @@ sequences: ## Three servers stopped and started in any order: 300 in virtual tim
 lifeguard: ## Members that are stopped again and again: who takes whom for failed, and how soon a death is known
 	go test -run '^TestLifeguard$$' -count=1 -v ./actors/gossip -args -lifeguard
 
+# A find is kept below testdata/fuzz, where `make test` plays it again. FUZZ chooses targets.
+TIME ?= 1m
+FUZZ ?= Fuzz
+
+fuzz: ## Every decoder with hostile input, for TIME (1m) each, on one core
+	@failed=; for at in $$(grep -rno --include='*_test.go' '^func $(FUZZ)[A-Za-z]*' . | sed -E 's/\/[^/]*:[0-9]*:func /:/'); do \
+		echo "$$at"; go test -run '^$$' -fuzz "^$${at#*:}$$" -fuzztime $(TIME) -parallel 1 "$${at%:*}" || failed="$$failed $$at"; \
+	done; test -z "$$failed" || { echo "found something:$$failed"; exit 1; }
+
 flaky: ## The actor tests 20 times over
 	go test -race -count=20 ./actors/... ./supervisor/...
 

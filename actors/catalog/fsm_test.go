@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/serf/coordinate"
 
+	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -233,8 +235,16 @@ func TestPanicEndsAllWrites(t *testing.T) {
 	}
 }
 
-// FuzzApply gives the FSM whatever may be in a log. It must not panic, and the
-// same entry must do the same twice.
+// An entry may allocate so many bytes for each of its own, and so many beside: a byte
+// of msgpack may stand for a large struct.
+const (
+	entryFactor = 2000
+	entryBase   = 1 << 20
+)
+
+// FuzzApply gives the FSM whatever may be in the log. It must not panic, and comes to
+// the same state twice; an entry that is refused changes nothing, and what is
+// allocated is bounded by the length of the entry.
 func FuzzApply(f *testing.F) {
 	seed := func(typ wire.MessageType, req any) {
 		entry, err := wire.Encode(typ, req)
@@ -246,19 +256,71 @@ func FuzzApply(f *testing.F) {
 	for typ, record := range filled(f).View().Records() {
 		seed(typ, record)
 	}
-	seed(wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "k", Session: "s"}})
-	seed(wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionDestroy, Session: wire.Session{ID: "s"}})
-	seed(wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1"})
-	seed(wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{nil, {}, {Node: &wire.TxnNodeOp{Verb: wire.CatalogSet}}}})
+	for _, e := range everyEntry {
+		seed(e.typ, e.req)
+	}
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		one, two := filled(t), filled(t)
-		one.applyBytes(entry)
-		two.applyBytes(entry)
+		before := dump(t, one.View())
+		var result any
+		if n := actortest.Allocated(func() { result = one.applyBytes(entry) }); n > entryBase+entryFactor*uint64(len(entry)) {
+			t.Errorf("an entry of %d bytes allocates %d", len(entry), n)
+		}
 		if err := one.Err(); err != nil {
 			t.Fatalf("%v: %s", err, one.broken.Load().Stack)
 		}
-		same(t, "the same log again", dump(t, two.View()), dump(t, one.View()))
+		again := two.applyBytes(entry)
+		after := dump(t, one.View())
+		same(t, "the same log again", dump(t, two.View()), after)
+		if fmt.Sprint(result) != fmt.Sprint(again) && !reflect.DeepEqual(result, again) {
+			t.Errorf("the same entry is answered with %v, and then with %v", result, again)
+		}
+		reply, _ := result.(wire.TxnResponse)
+		if _, refused := result.(error); refused || len(reply.Errors) > 0 {
+			same(t, fmt.Sprintf("after an entry that was refused (%v)", result), after, before)
+		}
+		snap := NewFSM()
+		if err := restoreBytes(snap, persist(t, one.FSM)); err != nil {
+			t.Fatalf("a snapshot of the state cannot be restored: %v", err)
+		}
+		same(t, "a snapshot", dump(t, snap.View()), after)
 	})
+}
+
+// everyEntry has entries of each type that can be in the log.
+var everyEntry = []struct {
+	typ wire.MessageType
+	req any
+}{
+	{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k", Value: []byte("v")}}},
+	{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVLock, DirEnt: wire.DirEntry{Key: "k", Session: "s"}}},
+	{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVUnlock, DirEnt: wire.DirEntry{Key: "lock", Session: "s"}}},
+	{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVDeleteTree, DirEnt: wire.DirEntry{Key: "a/"}}},
+	{wire.KVSRequestType, &wire.KVSRequest{Op: wire.KVCAS, DirEnt: wire.DirEntry{Key: "a/1", RaftIndex: wire.RaftIndex{ModifyIndex: 4}}}},
+	{wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionCreate, Session: wire.Session{ID: "t", Node: "n1", LockDelay: 1e9, Behavior: wire.SessionKeysDelete, ServiceChecks: []wire.ServiceCheck{{ID: "c"}}}}},
+	{wire.SessionRequestType, &wire.SessionRequest{Op: wire.SessionDestroy, Session: wire.Session{ID: "s"}}},
+	{wire.TombstoneRequestType, &wire.TombstoneRequest{Op: wire.TombstoneReap, ReapIndex: 9}},
+	{wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1"}},
+	{wire.DeregisterRequestType, &wire.DeregisterRequest{Node: "n1", CheckID: "c"}},
+	{wire.CoordinateBatchUpdateType, &wire.Coordinates{nil, {Node: "n1", Segment: "x", Coord: &coordinate.Coordinate{}}, {Node: "n2"}}},
+	{wire.PreparedQueryRequestType, &wire.PreparedQueryRequest{Op: wire.PreparedQueryCreate, Query: &wire.PreparedQuery{ID: "p", Name: "name", Service: wire.ServiceQuery{Service: "web"}}}},
+	{wire.PreparedQueryRequestType, &wire.PreparedQueryRequest{Op: wire.PreparedQueryDelete, Query: &wire.PreparedQuery{ID: "q"}}},
+	{wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{nil, {}, {Node: &wire.TxnNodeOp{Verb: wire.CatalogSet}}}}},
+	{wire.TxnRequestType, &wire.TxnRequest{Ops: wire.TxnOps{
+		{KV: &wire.TxnKVOp{Verb: wire.KVSet, DirEnt: wire.DirEntry{Key: "k"}}}, {KV: &wire.TxnKVOp{Verb: wire.KVGetTree, DirEnt: wire.DirEntry{Key: "a"}}},
+		{Node: &wire.TxnNodeOp{Verb: wire.CatalogCAS, Node: wire.Node{Node: "n1", RaftIndex: wire.RaftIndex{ModifyIndex: 1}}}},
+		{Service: &wire.TxnServiceOp{Verb: wire.CatalogSet, Node: "n1", Service: wire.NodeService{ID: "x", Service: "x"}}},
+		{Check: &wire.TxnCheckOp{Verb: wire.CatalogDelete, Check: wire.HealthCheck{Node: "n1", CheckID: "c"}}},
+	}}},
+	{wire.AutopilotRequestType, &wire.AutopilotSetConfigRequest{CAS: true, Config: wire.AutopilotConfig{LastContactThreshold: 1e9}}},
+	{wire.ConfigEntryRequestType, &wire.ConfigEntryRequest{Op: wire.ConfigEntryUpsertCAS, Entry: &api.ServiceConfigEntry{Kind: api.ServiceDefaults, Name: "web", Protocol: "http"}}},
+	{wire.ConfigEntryRequestType, &wire.ConfigEntryRequest{Op: wire.ConfigEntryDelete, Entry: &api.ServiceIntentionsConfigEntry{Kind: api.ServiceIntentions, Name: "web"}}},
+	{wire.ConfigEntryRequestType, &wire.ConfigEntryRequest{Op: wire.ConfigEntryUpsert, Entry: &api.ServiceResolverConfigEntry{
+		Kind: api.ServiceResolver, Name: "web", Failover: map[string]api.ServiceResolverFailover{"*": {Datacenters: []string{"dc2"}}},
+	}}},
+	{wire.ConnectCARequestType, &wire.CARequest{Op: wire.CAIncrementSerialNumber}},
+	{wire.ConnectCARequestType, &wire.CARequest{Op: wire.CASetConfig, Config: &wire.CAConfiguration{ClusterID: "c", Provider: "consul"}}},
+	{wire.PeeringWriteType | wire.IgnoreUnknownTypeFlag, map[string]any{"x": 1}},
 }
 
 // TestLockDelaysAfterAStart: what is read from the log again begins no delay that was

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -403,13 +404,20 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte{0x80, 2, 0xdf, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, snap []byte) {
 		a := NewFSM()
-		if err := restoreBytes(a, snap); err != nil {
+		empty := dump(t, a.View())
+		var err error
+		if n := actortest.Allocated(func() { err = restoreBytes(a, snap) }); n > entryBase+entryFactor*uint64(len(snap)) {
+			t.Errorf("a snapshot of %d bytes allocates %d", len(snap), n)
+		}
+		if err != nil {
+			same(t, "after a snapshot that was refused", dump(t, a.View()), empty)
 			return
 		}
 		b := NewFSM()
 		if err := restoreBytes(b, persist(t, a)); err != nil {
 			t.Fatalf("a snapshot of what was restored cannot be: %v", err)
 		}
+		same(t, "what was restored", dump(t, b.View()), dump(t, a.View()))
 		a.Apply(&raft.Log{Index: 1 << 40, Data: []byte{byte(wire.DeregisterRequestType), 0x81, 0xa4, 'N', 'o', 'd', 'e', 0xa2, 'n', '1'}})
 		if err := a.Err(); err != nil {
 			t.Fatalf("%v: %s", err, a.broken.Load().Stack)

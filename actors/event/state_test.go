@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -116,4 +117,37 @@ func TestRing(t *testing.T) {
 	if n := len(r.events); n != ringSize || r.events[0].Version != 3 || r.events[n-1].Version != ringSize+2 {
 		t.Errorf("%d events, from %d to %d", n, r.events[0].Version, r.events[n-1].Version)
 	}
+}
+
+// FuzzDecode reads whatever may come from the pool as an event. What is taken for one
+// can be sent on, and is the same then.
+func FuzzDecode(f *testing.F) {
+	payload, err := encode(&messages.UserEvent{ID: "11111111-2222-3333-4444-555555555555", Name: "deploy", Payload: []byte("x"), NodeFilter: "^n", Version: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(payload)
+	f.Add([]byte("\xdf\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var e messages.UserEvent
+		var err error
+		if n := actortest.Allocated(func() { e, err = decode(payload) }); n > 256<<10+100*uint64(len(payload)) {
+			t.Errorf("%d bytes allocate %d", len(payload), n)
+		}
+		if err != nil {
+			return
+		}
+		_ = check(&e)
+		sent, err := encode(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := decode(sent)
+		if err != nil {
+			t.Fatalf("%+v is sent on as %x: %v", e, sent, err)
+		}
+		if twice, err := encode(&again); err != nil || !bytes.Equal(sent, twice) {
+			t.Errorf("%+v is sent on as %+v, %v", e, again, err)
+		}
+	})
 }

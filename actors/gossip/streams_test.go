@@ -12,6 +12,8 @@ import (
 	"testing/iotest"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/actor-consul/consul/actors/actortest"
 )
 
 // wire is a connection that has brought all it will bring.
@@ -38,7 +40,7 @@ func from(addr string, content []byte) *wire {
 func doormanAt(out io.Writer) *doorman { return newDoorman(log.New(out, "", 0), true) }
 
 // packed encodes a message of memberlist's.
-func packed(t *testing.T, kind byte, msg any) []byte {
+func packed(t testing.TB, kind byte, msg any) []byte {
 	t.Helper()
 	out := bytes.NewBuffer([]byte{kind})
 	if err := codec.NewEncoder(out, &codec.MsgpackHandle{}).Encode(msg); err != nil {
@@ -47,7 +49,7 @@ func packed(t *testing.T, kind byte, msg any) []byte {
 	return out.Bytes()
 }
 
-func compressed(t *testing.T, content []byte) []byte {
+func compressed(t testing.TB, content []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := lzw.NewWriter(&out, lzw.LSB, 8)
@@ -58,7 +60,7 @@ func compressed(t *testing.T, content []byte) []byte {
 	return packed(t, compressMsg, map[string]any{"Algo": 0, "Buf": out.Bytes()})
 }
 
-func announces(t *testing.T, nodes, state int) []byte {
+func announces(t testing.TB, nodes, state int) []byte {
 	return packed(t, pushPullMsg, map[string]any{"Nodes": nodes, "UserStateLen": state, "Join": true})
 }
 
@@ -179,4 +181,55 @@ func TestStreamsOfTheEncrypted(t *testing.T) {
 	if got, err := io.ReadAll(s); err != nil || !bytes.Equal(got, content) || d.bytes != int64(len(content)) {
 		t.Errorf("read %q, %v and took %d bytes", got, err, d.bytes)
 	}
+}
+
+// FuzzStream reads whatever may come in the clear. Memberlist gets all of it and no
+// more, or an error; and what is taken is given back.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(announces(f, 2, 100))
+	f.Add(announces(f, 1<<20, 1<<30))
+	f.Add(compressed(f, announces(f, 3, 4)))
+	f.Add(packed(f, userMsg, map[string]any{"UserMsgLen": 1 << 27}))
+	f.Add([]byte{compressMsg, 0x82, 0xa3, 'B', 'u', 'f', 0xdb, 0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, content []byte) {
+		d := doormanAt(io.Discard)
+		s, ok := d.admit(from("10.0.0.1:1", content))
+		if !ok {
+			t.Fatal("there is no room for the first")
+		}
+		var got []byte
+		var err error
+		// What is compressed is unpacked, by a factor that is lzw's.
+		if n := actortest.Allocated(func() { got, err = io.ReadAll(s) }); n > 1<<20+64*uint64(len(content)) {
+			t.Errorf("%d bytes allocate %d", len(content), n)
+		}
+		if err == nil && !bytes.Equal(got, content) {
+			t.Errorf("%x came, and %x is read", content, got)
+		}
+		if d.bytes > maxStreamBytes {
+			t.Errorf("%d bytes are taken, there are %d", d.bytes, maxStreamBytes)
+		}
+		_ = s.Close()
+		if d.all != 0 || d.bytes != 0 {
+			t.Errorf("%d streams and %d bytes are left", d.all, d.bytes)
+		}
+	})
+}
+
+// FuzzTags reads whatever a member may say of itself.
+func FuzzTags(f *testing.F) {
+	f.Add([]byte("consul"))
+	f.Add([]byte("\xff\x82\xa4role\xa6consul\xa2dc\xa3dc1"))
+	f.Add([]byte("\xff\xdf\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, meta []byte) {
+		var tags map[string]string
+		var err error
+		if n := actortest.Allocated(func() { tags, err = decodeTags(meta) }); n > 256<<10 {
+			t.Errorf("%x allocates %d bytes", meta, n)
+		}
+		if err == nil && tags == nil {
+			t.Errorf("%x is read as nothing", meta)
+		}
+	})
 }

@@ -58,7 +58,7 @@ type stage struct {
 }
 
 // newStage returns a stage whose server leads.
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	s := &stage{sys: actortest.System(t), fsm: catalog.NewFSM(), logs: logs, index: 1, answers: map[string]func(actor.Context) bool{}}
@@ -141,7 +141,7 @@ func (figures) Stream(ctx context.Context, to metrics.Encoder) {
 func (f figures) Prometheus() http.Handler { return f.prometheus }
 
 // probe spawns an actor that does what s.answers says when it is asked.
-func (s *stage) probe(t *testing.T, name string) ask.Address {
+func (s *stage) probe(t testing.TB, name string) ask.Address {
 	return actortest.NewProbeFunc(t, s.sys, name, func(ctx actor.Context) bool {
 		does := s.answers[name]
 		return does != nil && does(ctx)
@@ -165,6 +165,10 @@ func (s *stage) raft(ctx actor.Context) bool {
 			{ID: nodeID, Address: "127.0.0.1:8300", Voter: true},
 			{ID: "other", Address: "127.0.0.2:8300"},
 		}})
+	default:
+		if does := s.answers["raft"]; does != nil {
+			return does(ctx)
+		}
 	}
 	return true
 }
@@ -212,7 +216,7 @@ func (s *stage) pools() {
 }
 
 // api returns the handler alone, for tests that need no socket.
-func (s *stage) api(t *testing.T) *api {
+func (s *stage) api(t testing.TB) *api {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -222,7 +226,7 @@ func (s *stage) api(t *testing.T) *api {
 }
 
 // register puts a node, and what else there is, into the catalog.
-func (s *stage) register(t *testing.T, a http.Handler, body string) {
+func (s *stage) register(t testing.TB, a http.Handler, body string) {
 	t.Helper()
 	if got := call(a, "PUT", "/v1/catalog/register", body); got.Code != http.StatusOK {
 		t.Fatalf("register %s: %d %s", body, got.Code, got.Body)
@@ -230,7 +234,7 @@ func (s *stage) register(t *testing.T, a http.Handler, body string) {
 }
 
 // self registers this node as the leader would.
-func (s *stage) self(t *testing.T, a http.Handler) {
+func (s *stage) self(t testing.TB, a http.Handler) {
 	t.Helper()
 	s.register(t, a, `{"Node":"`+nodeName+`","ID":"`+nodeID+`","Address":"127.0.0.1",
 		"Check":{"CheckID":"serfHealth","Name":"Serf Health Status","Status":"passing","Output":"Agent alive and reachable"}}`)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -114,4 +116,29 @@ func TestParsePeers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzPeers reads whatever somebody may have written into peers.json. Every server of
+// what is taken can be reached, and one of them votes.
+func FuzzPeers(f *testing.F) {
+	f.Add([]byte(`["127.0.0.1:8300"]`))
+	f.Add([]byte(`[{"id":"a","address":"127.0.0.1:8300","non_voter":false},{"id":"b","address":"[::1]:1","non_voter":true}]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		conf, err := parsePeers(data, func(address string) (string, bool) { return "of " + address, len(address)%2 == 0 })
+		if err != nil {
+			return
+		}
+		voters := 0
+		for _, s := range conf.Servers {
+			if s.ID == "" || s.Address == "" {
+				t.Errorf("%s has %+v", data, s)
+			}
+			if s.Suffrage == raft.Voter {
+				voters++
+			}
+		}
+		if voters == 0 {
+			t.Errorf("%s has nobody who votes", data)
+		}
+	})
 }

@@ -1,12 +1,20 @@
 package serverrpc
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"io"
+	"maps"
 	"net"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/consul/api"
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/actortest"
@@ -202,7 +210,7 @@ func FuzzConn(f *testing.F) {
 	for _, seed := range []string{
 		"", "\x00", "\x00" + ping, "\x00" + ping + get, "\x00\xc1", "\x00" + ping[:10], "\x03\x16\x03\x01",
 		"\x04", "\x04\x00\x01\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00" + string(rune(len(ping))) + ping,
-		"\x04\x00\x00\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff", "\x02\x01", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00",
+		"\x04\x00\x00\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff", "\x05\x81\xa2Op\x00", "\x05\x82\xa2Op\x01\xaaDatacenter\xa3dc1archive", "\x02\x01", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -227,4 +235,114 @@ func FuzzConn(f *testing.F) {
 		<-served
 		<-said
 	})
+}
+
+// FuzzMethods gives each method arguments of any kind. It answers or says what is
+// wrong, the same to the same, and takes no more than RequestLimits lets it.
+func FuzzMethods(f *testing.F) {
+	store := state.NewStore()
+	status := new(messages.Published[messages.RaftStatus])
+	status.Publish(&messages.RaftStatus{State: messages.Leader, Ready: true, LeaderID: "me", LeaderAddr: "127.0.0.1:1"})
+	sys := actortest.System(f)
+	leads := actortest.NewProbeFunc(f, sys, "raft", func(ctx actor.Context) bool {
+		switch msg := ctx.Message().(type) {
+		case *messages.ConfirmLeader:
+			msg.Answer(messages.ReadIndex{Index: 2})
+		case interface{ Refuse(error) }: // what would change something
+			msg.Refuse(messages.ErrUnavailable)
+		}
+		return true
+	}).Address(sys)
+	cfg := Config{
+		Logger: zap.NewNop(), Status: status, Datacenter: "dc1", Raft: leads,
+		Invoker: invoke.New(invoke.Config{Datacenter: "dc1", View: store.View, Status: status, Raft: leads, Hold: time.Millisecond}),
+	}
+	err := store.Update(2, time.Now(), func(tx *state.Tx) error {
+		tx.KVSSet(&wire.DirEntry{Key: "a/b", Value: []byte("v")})
+		return tx.EnsureRegistration(&wire.RegisterRequest{
+			Node: "n", Address: "10.0.0.1", NodeMeta: map[string]string{"k": "v"}, Service: &wire.NodeService{ID: "w", Service: "web", Tags: []string{"x"}, Port: 80},
+			Checks: wire.HealthChecks{{Node: "n", CheckID: "c", ServiceID: "w", Status: wire.HealthPassing}},
+		})
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	all := methods(cfg)
+	names := slices.Sorted(maps.Keys(all))
+	for i, name := range names {
+		args := all[name].newArgs()
+		fill(reflect.ValueOf(args).Elem(), 4)
+		if c, ok := args.(*wire.ConfigEntryRequest); ok {
+			c.Entry = &api.ServiceConfigEntry{Kind: api.ServiceDefaults, Name: "web"}
+		}
+		var body bytes.Buffer
+		if err := wire.NewEncoder(&body).Encode(args); err != nil {
+			f.Fatal(name, err)
+		}
+		f.Add(uint16(i), body.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, which uint16, body []byte) {
+		m := all[names[int(which)%len(names)]]
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		carry := func() (text string, err error) {
+			in := frame.NewReader(bytes.NewReader(body), frame.RequestLimits(1<<16))
+			one, err := in.Body()
+			if err != nil {
+				return "", err
+			}
+			args, reply := m.newArgs(), m.newReply()
+			if err := in.Decode(one, args); err != nil {
+				return "", err
+			}
+			if err := m.run(ctx, args, reply); err != nil {
+				return "", err
+			}
+			answer, err := frame.Marshal(&frame.Response{ServiceMethod: m.name}, reply)
+			if err != nil {
+				t.Errorf("the reply of %s to %x cannot be encoded: %v", m.name, body, err)
+			}
+			return string(answer), nil
+		}
+		before := store.View().LastIndex()
+		var once string
+		var err error
+		if n := actortest.Allocated(func() { once, err = carry() }); n > 16<<20+60*uint64(len(body)) {
+			t.Errorf("%s allocates %d bytes for %d", m.name, n, len(body))
+		}
+		if errors.Is(err, messages.ErrCrashed) || store.View().LastIndex() != before {
+			t.Errorf("%s with %x: %v, at index %d, before %d", m.name, body, err, store.View().LastIndex(), before)
+		}
+		if again, errAgain := carry(); ctx.Err() == nil && ((err == nil) != (errAgain == nil) || len(again) != len(once)) {
+			t.Errorf("%s with %x is answered %q, %v, and then %q, %v", m.name, body, once, err, again, errAgain)
+		}
+	})
+}
+
+// fill sets everything in v, so that its encoding has all that there is, to so many
+// levels.
+func fill(v reflect.Value, levels int) {
+	if levels == 0 || !v.CanSet() {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if name := v.Type().Field(i).Name; name != "MinQueryIndex" && name != "RequireConsistent" { // nobody waits
+				fill(v.Field(i), levels-1)
+			}
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), levels)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), levels)
+	case reflect.String:
+		v.SetString("n")
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Bool:
+		v.SetBool(true)
+	}
 }

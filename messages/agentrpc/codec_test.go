@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -133,8 +134,17 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// allocated returns how many bytes are allocated while do runs.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
 // FuzzDecoder feeds a stream to all that reads from one. Nothing may panic, and a
-// value is no longer than the limit.
+// value is no longer than the limit, nor takes more than a factor of its length.
 func FuzzDecoder(f *testing.F) {
 	for _, tt := range golden {
 		b, err := hex.DecodeString(tt.hex)
@@ -163,7 +173,9 @@ func FuzzDecoder(f *testing.F) {
 				new(RequestHeader), new(ResponseHeader), new(JoinRequest), new(KeyringRequest), new(MonitorRequest),
 				new(MembersResponse), new(KeyringResponse), new(LeaveRecord), new(map[string]map[string]string),
 			} {
-				_ = Decode(b, v)
+				if n := allocated(func() { _ = Decode(b, v) }); n > 64<<10+400*uint64(len(b)) {
+					t.Fatalf("%d bytes allocate %d as a %T", len(b), n, v)
+				}
 			}
 		}
 		if total > len(stream) {

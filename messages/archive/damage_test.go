@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -111,6 +112,17 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// allocated returns how many bytes are allocated while do runs.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// FuzzRead reads whatever somebody may send as an archive. What is read can be written
+// and read again; the state goes through, and is not kept.
 func FuzzRead(f *testing.F) {
 	good := packed(f, stateBin())
 	meta, state, list := whole(f, "state")
@@ -124,7 +136,12 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		var got bytes.Buffer
 		limits := Limits{State: 1 << 20}
-		meta, err := Read(bytes.NewReader(archive), &got, limits)
+		var meta *raft.SnapshotMeta
+		var err error
+		n := allocated(func() { meta, err = Read(bytes.NewReader(archive), &got, limits) })
+		if n > 8<<20+100*uint64(len(archive)) {
+			t.Errorf("an archive of %d bytes allocates %d", len(archive), n)
+		}
 		if err != nil {
 			return
 		}
@@ -152,7 +169,11 @@ func FuzzInspectState(f *testing.F) {
 	f.Add([]byte("\x81\xa9LastIndex\x07\x02\x81\xa3Key\xa1k"))
 	f.Add([]byte("\x80\x00\xdd\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, state []byte) {
-		s, err := InspectState(bytes.NewReader(state), &KeyOptions{Depth: 1})
+		var s *Summary
+		var err error
+		if n := allocated(func() { s, err = InspectState(bytes.NewReader(state), &KeyOptions{Depth: 1}) }); n > 4<<20+200*uint64(len(state)) {
+			t.Errorf("a state of %d bytes allocates %d", len(state), n)
+		}
 		if err != nil {
 			return
 		}

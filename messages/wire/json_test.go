@@ -232,3 +232,50 @@ func TestUnmarshalJSONRefuses(t *testing.T) {
 		})
 	}
 }
+
+// FuzzJSON gives what clients send as JSON to the types that read it. It is read the
+// same way twice, and what was read can be shown and read again.
+func FuzzJSON(f *testing.F) {
+	for i, text := range []string{
+		`{"Name":"s","Port":1,"tagged_addresses":{"lan":{"address":"a"}},"Checks":[{"TTL":"1s"},{"args":["a"],"Interval":1e9}],"connect":{"sidecar_service":{"port":2}}}`,
+		`{"ID":"c","Name":"n","H2PING":"a","Timeout":"1s","deregister_critical_service_after":"1m","Header":{"a":["b"]}}`,
+		`{"Interval":"10s","Timeout":"1s","HTTP":"u","os_service":"x","H2PingUseTLS":true}`,
+		`{"Name":"s","LockDelay":15,"TTL":"10s","Checks":["a"],"ServiceChecks":[{"ID":"c"}]}`,
+		`{"Kind":"service-splitter","Name":"web","splits":[{"weight":100,"service_subset":"v1"}]}`,
+		`{"Node":"n","Address":"a","Service":{"Service":"s","Proxy":{"Config":{"a":1},"Upstreams":[{"local_bind_port":1}]}},"Check":{"Definition":{"Interval":"1s"}}}`,
+		`{"Name":"q","Service":{"Service":"s","Failover":{"Targets":[{"Peer":"p"}]}},"DNS":{"TTL":"10s"}}`,
+	} {
+		f.Add(uint8(i), []byte(text))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, text []byte) {
+		fresh := func() any {
+			return []any{&ServiceDefinition{}, &CheckDefinition{}, &HealthCheckDefinition{}, &Session{}, nil, &RegisterRequest{}, &PreparedQuery{}}[which%7]
+		}
+		read := func(text []byte) (any, error) {
+			into := fresh()
+			if into == nil {
+				return DecodeConfigEntry(text)
+			}
+			return into, json.Unmarshal(text, into)
+		}
+		var once any
+		var err error
+		if n := allocated(func() { once, err = read(text) }); n > 1<<18+2000*uint64(len(text)) {
+			t.Errorf("%d bytes allocate %d", len(text), n)
+		}
+		twice, errTwice := read(text)
+		if (err == nil) != (errTwice == nil) || err == nil && !reflect.DeepEqual(once, twice) {
+			t.Fatalf("%s is read as %+v, %v, and then as %+v, %v", text, once, err, twice, errTwice)
+		}
+		if err != nil {
+			return
+		}
+		shown, err := json.Marshal(once)
+		if err != nil {
+			t.Fatalf("%+v cannot be shown: %v", once, err)
+		}
+		if _, err := read(shown); err != nil {
+			t.Errorf("%s is shown as %s, which cannot be read: %v", text, shown, err)
+		}
+	})
+}

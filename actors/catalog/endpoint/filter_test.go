@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -145,14 +146,31 @@ func TestHostileFilters(t *testing.T) {
 	}
 }
 
-// FuzzFilter compiles and evaluates whatever a client may send.
+// FuzzFilter compiles and evaluates whatever a client may send. It is answered the
+// same twice, and takes no more than the bounds on steps and length let it.
 func FuzzFilter(f *testing.F) {
-	f.Add(`Service == web and ("v1" in Tags or Meta.os != linux) and not Weights.Passing is nil`)
-	f.Add(`Checks.Status matches "^(a|b)*$"`)
+	for _, expr := range []string{
+		`Service == web and ("v1" in Tags or Meta.os != linux) and not Weights.Passing is nil`,
+		`Checks.Status matches "^(a|b)*$"`, `Service.Port != 1 or "x" not in Service.Tags`, "Node.Meta[\"a b\"] == `c` and Node.Meta is not empty",
+		`Service.TaggedAddresses.lan.Address contains "1"`, `any Checks as c { c.Status == "x" }`, `Service.Proxy.Config.a == 1`, `Node.ID matches "(x{1000}){9}"`,
+	} {
+		f.Add(expr)
+	}
 	node := wire.CheckServiceNode{Node: &wire.Node{}, Service: &wire.NodeService{Tags: []string{"x"}}, Checks: wire.HealthChecks{{}, nil}}
 	f.Fuzz(func(t *testing.T, expr string) {
-		if _, err := matches(expr, node); err != nil && !strings.HasPrefix(err.Error(), "Failed to create boolean expression evaluator: ") {
+		var fits bool
+		var err error
+		if n := actortest.Allocated(func() { fits, err = matches(expr, node) }); n > 128<<20+10_000*uint64(len(expr)) {
+			t.Errorf("%q allocates %d bytes", expr, n)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "Failed to create boolean expression evaluator: ") {
 			t.Errorf("%q: %v", expr, err)
+		}
+		if again, errAgain := matches(expr, node); again != fits || (err == nil) != (errAgain == nil) {
+			t.Errorf("%q says %t, %v, and then %t, %v", expr, fits, err, again, errAgain)
+		}
+		if opposite, errNot := matches("not ("+expr+")", node); err == nil && errNot == nil && opposite == fits {
+			t.Errorf("%q says %t, and so does its opposite", expr, fits)
 		}
 		_, _ = matches(expr, node.Service)
 	})

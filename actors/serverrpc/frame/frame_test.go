@@ -12,6 +12,7 @@ import (
 
 	msgpackrpc "github.com/hashicorp/net-rpc-msgpackrpc/v2"
 
+	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/actors/serverrpc/frame"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -251,6 +252,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// FuzzReader holds the reader to its limits, and what is decoded to what
+// RequestLimits says of it.
 func FuzzReader(f *testing.F) {
 	for _, tt := range golden {
 		f.Add(unhex(f, tt.hex))
@@ -270,10 +273,11 @@ func FuzzReader(f *testing.F) {
 			if read += len(body); len(body) > limit || read > len(b) {
 				t.Fatalf("%d bytes of body, %d in all, of %d", len(body), read, len(b))
 			}
-			var args wire.RegisterRequest
-			_ = r.Decode(body, &args)
-			var anything any
-			_ = r.Decode(body, &anything)
+			n := actortest.Allocated(func() { _ = r.Decode(body, new(wire.RegisterRequest)) })
+			n = max(n, actortest.Allocated(func() { _ = r.Decode(body, new(any)) }))
+			if n > 16<<20+60*uint64(len(body)) { // some 16,000 elements are free
+				t.Fatalf("a body of %d bytes allocates %d", len(body), n)
+			}
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/actor-consul/consul/actors/actortest"
 )
 
 // lines splits an expectation into lines; "" is none.
@@ -207,7 +209,12 @@ func FuzzDecode(f *testing.F) {
 		if format != formatJSON {
 			format = formatHCL
 		}
-		s, warnings, problems := decode("fuzz", format, data)
+		var s settings
+		var warnings []Warning
+		var problems Problems
+		if n := actortest.Allocated(func() { s, warnings, problems = decode("fuzz", format, data) }); n > 1<<20+20_000*uint64(len(data)) {
+			t.Errorf("%d bytes allocate %d", len(data), n)
+		}
 		for _, w := range warnings {
 			if w.String() == "" {
 				t.Error("an empty warning")
