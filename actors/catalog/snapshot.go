@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/hashicorp/go-msgpack/v2/codec"
 	"github.com/hashicorp/raft"
 
 	"github.com/actor-consul/consul/actors/catalog/state"
@@ -85,9 +86,13 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 	src := &recordReader{r: bufio.NewReaderSize(r, 1<<18)}
 	dec := wire.NewDecoder(src)
+	var record codec.Raw
 	decode := func(v any) error {
-		src.left = MaxRecord
-		return dec.Decode(v)
+		src.left, record = MaxRecord, record[:0]
+		if err := dec.Decode(&record); err != nil {
+			return err
+		}
+		return wire.Decode(record, MaxRecord, v)
 	}
 	var header snapshotHeader
 	if err := decode(&header); err != nil {

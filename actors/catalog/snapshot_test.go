@@ -396,6 +396,18 @@ func wellJoined(t *testing.T, v *state.View) {
 	}
 }
 
+// TestChecksKeepTheirTags: a check shows the tags that its service had when it was
+// registered, also on a server that has it from a snapshot.
+func TestChecksKeepTheirTags(t *testing.T) {
+	a := filled(t)
+	a.apply(wire.RegisterRequestType, &wire.RegisterRequest{Node: "n1", Address: "10.0.0.1", Service: &wire.NodeService{ID: "w", Service: "web", Tags: []string{"b"}}})
+	b := NewFSM()
+	if err := restoreBytes(b, persist(t, a.FSM)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a snapshot", dump(t, b.View()), dump(t, a.View()))
+}
+
 // FuzzRestore gives the FSM whatever may be in a snapshot. It must not panic, and
 // what it takes it must give back.
 func FuzzRestore(f *testing.F) {

@@ -275,6 +275,7 @@ func FuzzPacked(f *testing.F) {
 	d := newDesk(f, nil)
 	d.put(f, node("a", "10.0.0.1"), service("a", "web", 80, func(s *wire.NodeService) { s.Tags = []string{"x"} }))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		d.reader.study() // what is left of the last one
 		d.reader.shelf = newShelf(maxShelf, rand.IntN)
 		req := new(dns.Msg)
 		readable := req.Unpack(raw) == nil

@@ -131,7 +131,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var e messages.UserEvent
 		var err error
-		if n := actortest.Allocated(func() { e, err = decode(payload) }); n > 256<<10+100*uint64(len(payload)) {
+		if n := actortest.Allocated(func() { e, err = decode(payload) }); n > 1<<20+100*uint64(len(payload)) {
 			t.Errorf("%d bytes allocate %d", len(payload), n)
 		}
 		if err != nil {

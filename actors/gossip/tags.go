@@ -94,7 +94,7 @@ func decodeTags(meta []byte) (map[string]string, error) {
 		return map[string]string{"role": string(meta)}, nil
 	}
 	tags := map[string]string{}
-	if err := codec.NewDecoderBytes(meta[1:], &codec.MsgpackHandle{}).Decode(&tags); err != nil {
+	if err := codec.NewDecoderBytes(meta[1:], &codec.MsgpackHandle{}).Decode(&tags); err != nil || tags == nil {
 		return nil, errTags
 	}
 	return tags, nil

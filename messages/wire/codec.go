@@ -41,7 +41,9 @@ func newHandle() *codec.MsgpackHandle {
 func NewEncoder(w io.Writer) *codec.Encoder { return codec.NewEncoder(w, Handle) }
 
 // NewDecoder returns a decoder that reads msgpack from r. What r can give must be
-// bounded: the decoder allocates no more than a small factor of what it has read.
+// bounded. For each level of a map of anything the decoder may allocate half a
+// megabyte before it has come; what is decoded into a codec.Raw first, and then by
+// Decode, takes no more than a factor of what was read.
 func NewDecoder(r io.Reader) *codec.Decoder { return codec.NewDecoder(r, Handle) }
 
 // Encode returns a log entry: the type, then msg as msgpack.
@@ -54,13 +56,17 @@ func Encode(t MessageType, msg any) ([]byte, error) {
 }
 
 // Decode reads the msgpack in buf into out, a pointer to a zero value. It returns
-// ErrTooLarge, having looked at nothing, if buf is longer than limit. out keeps no
-// part of buf.
+// ErrTooLarge, having looked at nothing, if buf is longer than limit. It allocates no
+// more than a factor of what buf has. out keeps no part of buf.
 func Decode(buf []byte, limit int, out any) error {
 	if len(buf) > limit {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(buf), limit)
 	}
-	if err := codec.NewDecoderBytes(buf, Handle).Decode(out); err != nil {
+	_, err := skip(buf)
+	if err == nil {
+		err = codec.NewDecoderBytes(buf, Handle).Decode(out)
+	}
+	if err != nil {
 		return fmt.Errorf("decode %T: %w", out, err)
 	}
 	return nil

@@ -195,6 +195,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if req, ok := into.(*ConfigEntryRequest); ok && req.Entry == nil { // it was nil altogether
+			return
+		}
 		once, err := Encode(typ, into)
 		if err != nil {
 			t.Fatalf("%+v was decoded and cannot be encoded: %v", into, err)
@@ -208,6 +211,26 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%x is read as %x, %v", once, twice, err)
 		}
 	})
+}
+
+// TestAnnounced has messages that announce more than there is of them: nothing is
+// allocated for that, on however many levels.
+func TestAnnounced(t *testing.T) {
+	deep := func(open string, n int) []byte { return bytes.Repeat([]byte(open), n) }
+	body := append([]byte("\xae"+api.ProxyDefaults+"\x81\xa5Entry\x81\xa6Config"), deep("\xdf\x7f\xff\xff\xff\xa0", 100)...)
+	for name, read := range map[string]func() error{
+		"anything":     func() error { return Decode(deep("\xdf\x7f\xff\xff\xff\xa0", 100), 1<<16, new(any)) },
+		"lists":        func() error { return Decode(deep("\xdd\x7f\xff\xff\xff", 100), 1<<16, new(any)) },
+		"text":         func() error { return Decode([]byte("\xdb\xff\xff\xff\xffx"), 1<<16, new(string)) },
+		"half_a_count": func() error { return Decode([]byte("\xdd\x00"), 1<<16, new(any)) },
+		"nothing":      func() error { return Decode(nil, 1<<16, new(any)) },
+		"config_entry": func() error { return new(ConfigEntryRequest).UnmarshalBinary(body) },
+	} {
+		var err error
+		if n := allocated(func() { err = read() }); err == nil || n > 64<<10 {
+			t.Errorf("%s: %v, and %d bytes allocated", name, err, n)
+		}
+	}
 }
 
 // FuzzConfigEntries gives the messages that say themselves what is in them whatever
@@ -226,8 +249,8 @@ func FuzzConfigEntries(f *testing.F) {
 		f.Add(uint8(i), raw)
 	}
 	f.Fuzz(func(t *testing.T, which uint8, raw []byte) {
-		fresh := func() binary {
-			return []binary{&ConfigEntryRequest{}, &ConfigEntryResponse{}, &ConfigEntryResponse{}, &IndexedConfigEntries{}, &IndexedConfigEntries{}}[which%5]
+		fresh := func() selfEncoder {
+			return []selfEncoder{&ConfigEntryRequest{}, &ConfigEntryResponse{}, &ConfigEntryResponse{}, &IndexedConfigEntries{}, &IndexedConfigEntries{}}[which%5]
 		}
 		into, again := fresh(), fresh()
 		var err error
@@ -250,7 +273,7 @@ func FuzzConfigEntries(f *testing.F) {
 	})
 }
 
-type binary interface {
+type selfEncoder interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }

@@ -51,14 +51,14 @@ type ConfigEntryRequest struct {
 // RequestDatacenter implements Request.
 func (r *ConfigEntryRequest) RequestDatacenter() string { return r.Datacenter }
 
-// errNoConfigEntry is returned for a request without an entry.
-var errNoConfigEntry = errors.New("there is no config entry in the request")
+// ErrNoConfigEntry is returned for a request about a config entry that has none.
+var ErrNoConfigEntry = errors.New("there is no config entry in the request")
 
 // MarshalBinary implements encoding.BinaryMarshaler: the kind comes first, so that
 // the reader knows the type of what follows.
 func (r *ConfigEntryRequest) MarshalBinary() ([]byte, error) {
 	if r.Entry == nil {
-		return nil, errNoConfigEntry
+		return nil, ErrNoConfigEntry
 	}
 	type plain ConfigEntryRequest
 	return encodeAll(r.Entry.GetKind(), (*plain)(r))
@@ -67,26 +67,22 @@ func (r *ConfigEntryRequest) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
 func (r *ConfigEntryRequest) UnmarshalBinary(data []byte) error {
 	type plain ConfigEntryRequest
-	dec := codec.NewDecoderBytes(data, Handle)
-	entry, err := decodeKind(dec)
+	dec, err := newDecoder(data)
 	if err != nil {
 		return err
 	}
-	if entry == nil {
-		return errNoConfigEntry
+	entry, kind, err := decodeKind(dec)
+	if err != nil {
+		return err
 	}
-	kind := entry.GetKind()
 	r.Entry = entry
 	if err := dec.Decode((*plain)(r)); err != nil {
 		return err
 	}
-	switch {
-	case r.Entry == nil:
-		return errNoConfigEntry
-	case r.Entry.GetKind() != kind: // it would be judged as the one, and kept as the other
-		return fmt.Errorf("a config entry of the kind %q says that it is of the kind %q", kind, r.Entry.GetKind())
+	if r.Entry == nil { // now, or from the beginning
+		return ErrNoConfigEntry
 	}
-	return nil
+	return ofKind(r.Entry, kind)
 }
 
 // ConfigEntryQuery asks for one entry, or for all of a kind.
@@ -116,13 +112,19 @@ func (r *ConfigEntryResponse) MarshalBinary() ([]byte, error) {
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
 func (r *ConfigEntryResponse) UnmarshalBinary(data []byte) error {
-	dec := codec.NewDecoderBytes(data, Handle)
-	entry, err := decodeKind(dec)
+	dec, err := newDecoder(data)
+	if err != nil {
+		return err
+	}
+	entry, kind, err := decodeKind(dec)
 	if err != nil {
 		return err
 	}
 	if entry != nil {
 		if err := dec.Decode(entry); err != nil {
+			return err
+		}
+		if err := ofKind(entry, kind); err != nil {
 			return err
 		}
 		r.Entry = entry
@@ -148,7 +150,10 @@ func (r *IndexedConfigEntries) MarshalBinary() ([]byte, error) {
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
 func (r *IndexedConfigEntries) UnmarshalBinary(data []byte) error {
-	dec := codec.NewDecoderBytes(data, Handle)
+	dec, err := newDecoder(data)
+	if err != nil {
+		return err
+	}
 	var n int
 	if err := dec.Decode(&n); err != nil {
 		return err
@@ -165,6 +170,9 @@ func (r *IndexedConfigEntries) UnmarshalBinary(data []byte) error {
 			return err
 		}
 		if err := dec.Decode(e); err != nil {
+			return err
+		}
+		if err := ofKind(e, r.Kind); err != nil {
 			return err
 		}
 		r.Entries = append(r.Entries, e)
@@ -189,11 +197,32 @@ func encodeAll(values ...any) ([]byte, error) {
 	return data, nil
 }
 
-// decodeKind reads a kind and returns an entry of it to decode into, nil for none.
-func decodeKind(dec *codec.Decoder) (ConfigEntry, error) {
-	var kind string
-	if err := dec.Decode(&kind); err != nil || kind == "" {
-		return nil, err
+// newDecoder returns a decoder for values one after the other, if all of them are
+// there.
+func newDecoder(data []byte) (*codec.Decoder, error) {
+	for rest := data; len(rest) > 0; {
+		var err error
+		if rest, err = skip(rest); err != nil {
+			return nil, err
+		}
 	}
-	return NewConfigEntry(kind, "")
+	return codec.NewDecoderBytes(data, Handle), nil
+}
+
+// decodeKind reads a kind and returns an entry of it to decode into, nil for none.
+func decodeKind(dec *codec.Decoder) (e ConfigEntry, kind string, err error) {
+	if err := dec.Decode(&kind); err != nil || kind == "" {
+		return nil, "", err
+	}
+	e, err = NewConfigEntry(kind, "")
+	return e, kind, err
+}
+
+// ofKind returns an error unless an entry says the kind that it was sent as: it would
+// be judged as the one, and kept as the other.
+func ofKind(e ConfigEntry, kind string) error {
+	if e.GetKind() != kind {
+		return fmt.Errorf("a config entry of the kind %q says that it is of the kind %q", kind, e.GetKind())
+	}
+	return nil
 }

@@ -41,7 +41,9 @@ func (tx *Tx) EnsureCheck(hc *wire.HealthCheck) error {
 		if row == nil {
 			return ErrMissingService
 		}
-		check.ServiceName, check.ServiceTags = row.Service.Service, row.Service.Tags
+		if !tx.restoring || check.ServiceName == "" { // a snapshot has those of when it was registered
+			check.ServiceName, check.ServiceTags = row.Service.Service, row.Service.Tags
+		}
 	}
 	if check.Status == wire.HealthCritical {
 		tx.endSessionsOf(check.Node, check.CheckID)

@@ -2,7 +2,6 @@ package state
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 
 	"github.com/hashicorp/go-memdb"
@@ -18,6 +17,9 @@ type configEntry struct {
 // ConfigEntryApply carries out a request about a config entry. It says whether that
 // was done: where a CAS did not fit, it was not.
 func (tx *Tx) ConfigEntryApply(r *wire.ConfigEntryRequest) (bool, error) {
+	if r.Entry == nil {
+		return false, wire.ErrNoConfigEntry
+	}
 	kind, name := r.Entry.GetKind(), r.Entry.GetName()
 	if err := checkName("config entry name", name); err != nil {
 		return false, err
@@ -77,7 +79,7 @@ func (r *recordedEntry) UnmarshalBinary(data []byte) error {
 
 func (tx *Tx) restoreConfigEntry(r *recordedEntry) error {
 	if r.err != nil || r.Entry == nil {
-		return fmt.Errorf("%w: %w", ErrSkipped, cmp.Or(r.err, errors.New("it is empty")))
+		return fmt.Errorf("%w: %w", ErrSkipped, cmp.Or(r.err, wire.ErrNoConfigEntry))
 	}
 	if err := checkName("config entry name", r.Entry.GetName()); err != nil {
 		return err

@@ -1,0 +1,75 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// The decoder makes room for what an array or a map announces before any of it has
+// come: half a megabyte for five bytes, and again on each of MaxDepth levels. So what
+// somebody else has written is looked through first, and refused when it announces
+// more than there is.
+
+var errAnnounced = errors.New("the message announces more than there is of it")
+
+// skip returns what of buf is behind the value that it begins with, all of which has
+// to be there.
+func skip(buf []byte) (rest []byte, err error) {
+	for open := 1; open > 0; open-- {
+		if open > len(buf) { // each takes a byte at least
+			return nil, errAnnounced
+		}
+		inside, size := element(buf)
+		if size > len(buf) {
+			return nil, errAnnounced
+		}
+		open += inside
+		buf = buf[size:]
+	}
+	return buf, nil
+}
+
+// element returns how many elements are inside of the one that buf begins with, and
+// how many bytes that one takes without them. It may be more than there are.
+//
+// Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+func element(buf []byte) (inside, size int) {
+	switch tag := buf[0]; {
+	case tag < 0x80 || tag >= 0xe0: // a small number
+		return 0, 1
+	case tag < 0x90:
+		return 2 * int(tag&15), 1
+	case tag < 0xa0:
+		return int(tag & 15), 1
+	case tag < 0xc0:
+		return 0, 1 + int(tag&31)
+	default:
+		s := shapes[tag-0xc0]
+		if 1+s.length > len(buf) {
+			return 0, 1 + s.length
+		}
+		var wide [8]byte
+		copy(wide[8-s.length:], buf[1:1+s.length])
+		n := int(binary.BigEndian.Uint64(wide[:]))
+		return n * s.inside, 1 + s.length + n*s.each + s.more
+	}
+}
+
+// A shape says how an element goes on after its first byte: with a number of length
+// bytes, which counts elements or bytes, and so many bytes more.
+type shape struct{ length, inside, each, more int }
+
+// shapes has the shapes of the first bytes from 0xc0 to 0xdf. 0xc1, which is none, is
+// the decoder's to refuse.
+var shapes = [32]shape{
+	{}, {}, {}, {}, // nil, none, false, true
+	{length: 1, each: 1}, {length: 2, each: 1}, {length: 4, each: 1}, // bytes
+	{length: 1, each: 1, more: 1}, {length: 2, each: 1, more: 1}, {length: 4, each: 1, more: 1}, // extensions
+	{more: 4}, {more: 8}, // floats
+	{more: 1}, {more: 2}, {more: 4}, {more: 8}, // unsigned
+	{more: 1}, {more: 2}, {more: 4}, {more: 8}, // signed
+	{more: 2}, {more: 3}, {more: 5}, {more: 9}, {more: 17}, // extensions
+	{length: 1, each: 1}, {length: 2, each: 1}, {length: 4, each: 1}, // text
+	{length: 2, inside: 1}, {length: 4, inside: 1}, // arrays
+	{length: 2, inside: 2}, {length: 4, inside: 2}, // maps
+}
