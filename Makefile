@@ -49,16 +49,10 @@ chaos: ## Cut, slow, stop, kill and mis-set servers; histories must be lineariza
 
 RESOLVERS := unbound bind9 dnsmasq-base haproxy
 
+# With ARGS="-consul-binary PATH", a Consul of HashiCorp's takes part, too.
 interop: ## DNS through unbound, bind9, dnsmasq and haproxy (installs Debian's packages)
 	for p in unbound named dnsmasq haproxy; do PATH=$$PATH:/usr/sbin command -v $$p >/dev/null || apt-get install -y -q $(RESOLVERS) || exit 1; done
-	PATH=$$PATH:/usr/sbin go test -run '^TestInterop' -count=1 -v ./cmd/consul -args -interop
-
-sequences: ## Three servers stopped and started in any order: 300 in virtual time, 30 with processes
-	go test -run '^TestSequences$$' -count=1 -timeout 30m ./supervisor -args -sequences 300
-	go test -run '^TestSequences$$' -count=1 -v -timeout 30m ./cmd/consul -args -sequences 30
-
-lifeguard: ## Members that are stopped again and again: who takes whom for failed, and how soon a death is known
-	go test -run '^TestLifeguard$$' -count=1 -v ./actors/gossip -args -lifeguard
+	PATH=$$PATH:/usr/sbin go test -run '^Test(Resolvers|Interop)$$' -count=1 -v ./cmd/consul -args -resolvers $(ARGS)
 
 # A find is kept below testdata/fuzz, where `make test` plays it again. FUZZ chooses targets.
 TIME ?= 1m
