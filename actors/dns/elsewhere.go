@@ -3,6 +3,8 @@ package dns
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -97,7 +99,7 @@ func (e *elsewhere) join(ctx context.Context, l lookup, set *settings) *flight {
 	if f := e.flights[l]; f != nil {
 		return f
 	}
-	f := &flight{done: make(chan struct{}), err: errors.New("the question failed")} // unless it gets to its end
+	f := &flight{done: make(chan struct{})}
 	e.flights[l] = f
 	go func() {
 		defer e.land(l, f)
@@ -108,8 +110,13 @@ func (e *elsewhere) join(ctx context.Context, l lookup, set *settings) *flight {
 	return f
 }
 
-// land tells those who wait, and the log what is news.
+// land tells those who wait, and the log what is news. It is deferred by the goroutine of
+// the flight: a panic there costs that flight alone.
 func (e *elsewhere) land(l lookup, f *flight) {
+	if reason := recover(); reason != nil {
+		f.err = fmt.Errorf("the question failed: %v", reason)
+		e.log.Debug("the stack of a failure", zap.ByteString("stack", debug.Stack()))
+	}
 	e.mu.Lock()
 	delete(e.flights, l)
 	silent := f.err != nil && !errors.Is(f.err, wire.ErrNoDCPath)

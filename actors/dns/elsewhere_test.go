@@ -235,3 +235,19 @@ func TestElsewhereNobodyAnswers(t *testing.T) {
 		t.Error("after an answer it is not told of who is silent")
 	}
 }
+
+// TestElsewhereFails: what another datacenter has said, and nobody thought of, ends no
+// agent.
+func TestElsewhereFails(t *testing.T) {
+	far := (&farAway{}).elsewhere()
+	far.Node = func(context.Context, *wire.NodeSpecificRequest) (*wire.Node, error) { panic("a bug") }
+	s := newStage(t, func(cfg *Config) { cfg.Elsewhere, cfg.Limits = far, cfg.Limits.orDefaults() })
+	s.put(t, &wire.RegisterRequest{Node: "near", Address: "10.1.0.1"})
+	h := s.handler(t)
+	if got := of(t, h, "far.node.dc2.consul.", dns.TypeA); got != "SERVFAIL" {
+		t.Error(got)
+	}
+	if got := of(t, h, "web.service.dc2.consul.", dns.TypeA); !strings.HasPrefix(got, "NOERROR") {
+		t.Error(got)
+	}
+}
