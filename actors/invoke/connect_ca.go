@@ -3,7 +3,6 @@ package invoke
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages"
@@ -21,7 +20,7 @@ func caConfigurationSet(ctx context.Context, inv *Invoker, args *wire.CARequest,
 	if s := inv.cfg.Status.Load(); !s.Leads() || !s.Ready {
 		return messages.ErrNotLeader
 	}
-	steps, err := endpoint.ConnectCASteps(inv.cfg.View(), args.Config, time.Now())
+	steps, err := endpoint.ConnectCASteps(inv.env(), args.Config)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/serf/coordinate"
 
 	"github.com/actor-consul/consul/actors/ask"
+	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -35,10 +36,11 @@ func updateCoordinate(ctx context.Context, inv *Invoker, args *wire.CoordinateUp
 	case !inv.cfg.Status.Load().Leads():
 		return messages.ErrNotLeader
 	}
-	if _, node := inv.cfg.View().Node(nil, args.Node); node == nil {
-		return nil // not yet, or not any more; the next one will do
+	known, err := endpoint.CoordinateMayTell(inv.env(), args.Node)
+	if err != nil || !known { // not yet, or not any more; the next one will do
+		return err
 	}
-	_, err := ask.Do(ctx, inv.cfg.Coordinates, &messages.UpdateCoordinate{
+	_, err = ask.Do(ctx, inv.cfg.Coordinates, &messages.UpdateCoordinate{
 		Coordinate: &wire.Coordinate{Node: args.Node, Segment: args.Segment, Coord: args.Coord},
 	})
 	return err

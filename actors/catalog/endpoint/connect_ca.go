@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/actors/connectca"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -88,16 +86,20 @@ var ConnectCAApply = Write[wire.CARequest, bool]{
 
 // ConnectCASteps returns what the leader has to write, one request after the other,
 // for a configuration to come into force: for another root first its secret, then root
-// and configuration at once, so that a root that is seen can sign.
-func ConnectCASteps(view *state.View, config *wire.CAConfiguration, now time.Time) ([]*wire.CARequest, error) {
+// and configuration at once, so that a root that is seen can sign. It is refused to who
+// may not.
+func ConnectCASteps(env *Env, config *wire.CAConfiguration) ([]*wire.CARequest, error) {
+	if err := env.may(Authorizer.OperatorWrite); err != nil {
+		return nil, err
+	}
 	if config == nil {
 		return nil, errors.New("there is no configuration in the request")
 	}
 	was := &connectca.State{}
-	if _, was.Roots, was.Config = view.CARoots(nil); was.Active() != nil {
-		was.Secret = view.CAProviderState(was.Active())
+	if _, was.Roots, was.Config = env.View.CARoots(nil); was.Active() != nil {
+		was.Secret = env.View.CAProviderState(was.Active())
 	}
-	is, err := connectca.Configure(was, config, now)
+	is, err := connectca.Configure(was, config, env.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,16 @@ func coordinateNode(env *Env, args *wire.NodeSpecificRequest, reply *wire.Indexe
 	return nil
 }
 
+// CoordinateMayTell says whether the node is there whose coordinate somebody wants to
+// tell, and whether he may. The leader's actor that gathers coordinates does the rest.
+func CoordinateMayTell(env *Env, node string) (known bool, err error) {
+	if err := env.may(func(a Authorizer) bool { return a.NodeWrite(node) }); err != nil {
+		return false, err
+	}
+	_, found := env.View.Node(nil, node)
+	return found != nil, nil
+}
+
 // AutopilotGetConfiguration returns the autopilot configuration.
 var AutopilotGetConfiguration = Read[wire.DCSpecificRequest, wire.AutopilotConfig]{"Operator.AutopilotGetConfiguration", autopilotGetConfiguration}
 

@@ -214,6 +214,31 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// TestDutiesLookAtRights: what is no read and no write of the state looks at the rights
+// of the asker, too.
+func TestDutiesLookAtRights(t *testing.T) {
+	env := func(a Authorizer) *Env { return &Env{View: filled(t).View(), Authz: a} }
+	for _, tt := range []struct {
+		name, node string
+		authz      Authorizer
+		known      bool
+		err        string
+	}{
+		{name: "known", node: "n1", known: true},
+		{name: "unknown", node: "n9"},
+		{name: "allowed", node: "n1", authz: only{"n1": true}, known: true},
+		{name: "forbidden", node: "n1", authz: only{"n2": true}, err: "Permission denied"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			known, err := CoordinateMayTell(env(tt.authz), tt.node)
+			errorIs(t, err, tt.err)
+			equal(t, "known", known, tt.known)
+		})
+	}
+	_, err := ConnectCASteps(env(only{}), &wire.CAConfiguration{})
+	errorIs(t, err, "Permission denied")
+}
+
 func TestSessionRenew(t *testing.T) {
 	tests := []struct {
 		name, id string
