@@ -46,8 +46,8 @@ type raftActor struct {
 	handovers []*handover
 	archives  archives
 
-	recovering bool      // an operator has asked for it
-	recovered  *recovery // the node is opened anew for it
+	recovering *messages.RecoverPeers // what an operator has asked for and waits for
+	recovered  *recovery              // the node is opened anew for it
 
 	nextProbe, nextAsk *time.Timer
 }
@@ -230,8 +230,9 @@ func (a *raftActor) takeEarly(ctx actor.Context) {
 func (a *raftActor) release() {
 	a.quiesce()
 	a.endReign()
-	if a.recovered != nil {
-		a.recovered.req.Refuse(messages.ErrLeaving)
+	if a.recovering != nil {
+		a.recovering.Refuse(messages.ErrLeaving)
+		a.recovering = nil
 	}
 	if a.opening != nil {
 		select {

@@ -52,14 +52,14 @@ type recovery struct {
 // recoverPeers asks all others where their logs end.
 func (a *raftActor) recoverPeers(msg *messages.RecoverPeers) {
 	switch {
-	case a.recovering:
+	case a.recovering != nil:
 		msg.Refuse(errors.New("a recovery is under way already"))
 		return
 	case a.cfg.DataDir == "":
 		msg.Refuse(errors.New("this server keeps its log in memory only, and there is nothing to recover it from"))
 		return
 	}
-	a.recovering = true
+	a.recovering = msg
 	a.node.survey(msg)
 }
 
@@ -108,10 +108,10 @@ func (a *raftActor) surveyed(msg *surveyed) {
 	plan := planRecovery(a.cfg.NodeID, a.node.peers(), a.standing.leaderID, a.poolView(), msg.tails)
 	switch {
 	case !msg.req.Confirm:
-		a.recovering = false
+		a.recovering = nil
 		msg.req.Answer(plan)
 	case plan.Objection != "":
-		a.recovering = false
+		a.recovering = nil
 		msg.req.Refuse(errors.New(plan.Objection))
 	default:
 		a.node.preserve(msg.req, plan)
@@ -137,7 +137,7 @@ func (a *raftActor) preserved(msg *preserved) {
 		err = fmt.Errorf("%s has begun to lead", nameIn(msg.plan, a.standing.leaderID))
 	}
 	if err != nil {
-		a.recovering = false
+		a.recovering = nil
 		msg.req.Refuse(fmt.Errorf("nothing was changed: %w", err))
 		return
 	}
@@ -164,7 +164,7 @@ func (a *raftActor) preserved(msg *preserved) {
 // reopened takes over the node with the new peer set.
 func (a *raftActor) reopened(ctx actor.Context, msg *opened) {
 	r := a.recovered
-	a.recovered, a.recovering = nil, false
+	a.recovered, a.recovering = nil, nil
 	if msg.err != nil {
 		err := fmt.Errorf("the peer set was not recovered, and the agent ends: %w", msg.err)
 		r.req.Refuse(err)

@@ -64,6 +64,31 @@ func TestPlanRecovery(t *testing.T) {
 	}
 }
 
+// TestRecoveryCutShort: who asks what could be done is answered, even when the server
+// stops while it asks the others.
+func TestRecoveryCutShort(t *testing.T) {
+	asked := make(chan struct{}, 2)
+	all := newCluster(t, func(c *Config) {
+		c.DataDir = t.TempDir()
+		c.AskLog = func(ctx context.Context, _ string) (term, index uint64, err error) {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return 0, 0, ctx.Err()
+		}
+	})
+	leader, _ := leaderOf(t, all...)
+	answer := make(chan error, 1)
+	go func() {
+		_, err := do(leader, &messages.RecoverPeers{})
+		answer <- err
+	}()
+	<-asked
+	leader.stop()
+	if err := <-answer; !errors.Is(err, messages.ErrLeaving) {
+		t.Errorf("answered %v", err)
+	}
+}
+
 // TestRecovery has one of three servers go on alone, without a restart, and take in
 // another of them later.
 func TestRecovery(t *testing.T) {
