@@ -84,6 +84,7 @@ type Pool struct {
 	ReconnectTimeout          time.Duration
 	AdvertiseReconnectTimeout time.Duration // 0: what each of the others has
 	Gossip                    messages.GossipConfig
+	AllowedCIDRs              []netip.Prefix // where members may come from; none: anywhere
 }
 
 // Encrypt is how gossip is encrypted.

@@ -211,6 +211,7 @@ func (p *plot) gossip(pool messages.Pool) actor.Producer {
 		RejoinAfterLeave:      cfg.RejoinAfterLeave,
 		ReconnectTimeout:      settings.ReconnectTimeout,
 		Gossip:                settings.Gossip,
+		AllowedCIDRs:          settings.AllowedCIDRs,
 		Join:                  settings.Join,
 		RetryJoin:             settings.RetryJoin,
 		RetryInterval:         settings.RetryInterval,

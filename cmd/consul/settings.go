@@ -34,12 +34,12 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			Bind: addrPort(rt.SerfLANBind), Advertise: addrPort(rt.SerfLANAdvertise),
 			Join: rt.StartJoin, RetryJoin: rt.RetryJoin, RetryInterval: rt.RetryInterval, RetryMax: rt.RetryMax,
 			ReconnectTimeout: rt.ReconnectTimeout, AdvertiseReconnectTimeout: rt.AdvertiseReconnectTimeout,
-			Gossip: gossip(rt.GossipLAN),
+			Gossip: gossip(rt.GossipLAN), AllowedCIDRs: rt.SerfLANNetworks,
 		},
 		WAN: supervisor.Pool{
 			Bind: addrPort(rt.SerfWANBind), Advertise: addrPort(rt.SerfWANAdvertise),
 			Join: rt.StartJoinWAN, RetryJoin: rt.RetryJoinWAN, RetryInterval: rt.RetryIntervalWAN, RetryMax: rt.RetryMaxWAN,
-			ReconnectTimeout: rt.ReconnectTimeoutWAN, Gossip: gossip(rt.GossipWAN),
+			ReconnectTimeout: rt.ReconnectTimeoutWAN, Gossip: gossip(rt.GossipWAN), AllowedCIDRs: rt.SerfWANNetworks,
 		},
 		Encrypt: supervisor.Encrypt{
 			Key: rt.Encrypt, VerifyIncoming: rt.EncryptVerifyIncoming, VerifyOutgoing: rt.EncryptVerifyOutgoing,

@@ -284,16 +284,24 @@ func (r *resolver) queries() {
 	}
 }
 
-// access judges who may ask for what over HTTP.
-func (r *resolver) access() {
-	for _, text := range r.HTTP.AllowWriteFrom {
+// networks reads those of a key.
+func (r *resolver) networks(key string, texts []string) (all []netip.Prefix) {
+	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			r.bad("http_config.allow_write_http_from", "has %q. Must be networks, such as 10.0.0.0/8", text)
+			r.bad(key, "has %q. Must be networks, such as 10.0.0.0/8", text)
 			continue
 		}
-		r.WriteNetworks = append(r.WriteNetworks, network.Masked())
+		all = append(all, network.Masked())
 	}
+	return all
+}
+
+// access judges who may be a member, and who may ask for what over HTTP.
+func (r *resolver) access() {
+	r.WriteNetworks = r.networks("http_config.allow_write_http_from", r.HTTP.AllowWriteFrom)
+	r.SerfLANNetworks = r.networks("serf_lan_allowed_cidrs", r.SerfLANAllowedCIDRs)
+	r.SerfWANNetworks = r.networks("serf_wan_allowed_cidrs", r.SerfWANAllowedCIDRs)
 	for _, path := range r.HTTP.BlockEndpoints {
 		if !strings.HasPrefix(path, "/") {
 			r.bad("http_config.block_endpoints", "has %q, which no path begins with. Must begin with /, as in \"/v1/acl\"", path)

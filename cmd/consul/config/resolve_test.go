@@ -76,6 +76,7 @@ func TestRefused(t *testing.T) {
 		"strategy":         {client("-hcl", `dns_config { recursor_strategy = "x" }`), `-hcl:1: dns_config.recursor_strategy cannot be "x". Must be sequential or random`},
 		"response_headers": {client("-hcl", `http_config { response_headers { X = "a\nb" } }`), `-hcl:1: http_config.response_headers has header "X", which cannot be sent: a name is letters, digits and dashes, a value is one line`},
 		"write_from":       {client("-allow-write-http-from", "10.0.0.1"), `-allow-write-http-from: http_config.allow_write_http_from has "10.0.0.1". Must be networks, such as 10.0.0.0/8`},
+		"allowed_cidrs":    {client("-serf-lan-allowed-cidrs", "x"), `-serf-lan-allowed-cidrs: serf_lan_allowed_cidrs has "x". Must be networks, such as 10.0.0.0/8`},
 		"block_endpoints":  {client("-hcl", `http_config { block_endpoints = ["v1/acl"] }`), `-hcl:1: http_config.block_endpoints has "v1/acl", which no path begins with. Must begin with /, as in "/v1/acl"`},
 		"nameless_check":   {client("-hcl", `check { ttl = "1s" }`), `-hcl:1: checks [0]: a check outside of a service needs a name`},
 		"several_mistakes": {client("-log-level", "loud", "-protocol", "9"), "-protocol: protocol cannot be 9. Must be 2 or 3\n-log-level: log_level cannot be \"loud\". Must be trace, debug, info, warn or err"},

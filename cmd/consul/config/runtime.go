@@ -35,6 +35,11 @@ type Runtime struct {
 	TaggedAddresses      map[string]string `config:"tagged_addresses"` // with lan, wan, and lan_ipv4 and the like where known
 	TranslateWANAddrs    bool              `config:"translate_wan_addrs"`
 
+	// Where members may come from; from anywhere if empty. Networks are the same, read.
+	SerfLANAllowedCIDRs              []string `config:"serf_lan_allowed_cidrs"`
+	SerfWANAllowedCIDRs              []string `config:"serf_wan_allowed_cidrs"`
+	SerfLANNetworks, SerfWANNetworks []netip.Prefix
+
 	// ClientAddr are the IP addresses and unix:// paths of client_addr, separated by a space. Who listens wants
 	// DNSListeners, HTTPListeners and RPCListeners.
 	ClientAddr string    `config:"client_addr"`

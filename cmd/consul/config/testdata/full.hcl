@@ -25,8 +25,8 @@ tagged_addresses = { rack = "10.2.0.38" }
 translate_wan_addrs = false
 serf_lan = "10.1.10.38"
 serf_wan = "10.1.10.38"
-serf_lan_allowed_cidrs = ["x", "y"]
-serf_wan_allowed_cidrs = ["x", "y"]
+serf_lan_allowed_cidrs = ["10.0.0.0/8", "fd00::/8"]
+serf_wan_allowed_cidrs = ["10.0.0.0/8", "fd00::/8"]
 addresses {
   dns = "127.0.0.1"
   http = "127.0.0.1 unix:///run/consul.sock"
