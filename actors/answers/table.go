@@ -99,12 +99,14 @@ func (t *Table) Waited() []*Query {
 func (t *Table) makeRoom() bool {
 	t.tidy.Lock()
 	defer t.tidy.Unlock()
-	var all []*Query
+	var idle []*Query // a table may be full of queries that are waited for
 	for _, q := range t.queries.Range {
-		all = append(all, q.(*Query))
+		if q := q.(*Query); !q.Waited() {
+			idle = append(idle, q)
+		}
 	}
-	slices.SortFunc(all, func(a, b *Query) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
-	for _, q := range all {
+	slices.SortFunc(idle, func(a, b *Query) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	for _, q := range idle {
 		if t.count.Load() <= int64(t.cfg.MaxQueries)*3/4 && t.bytes.Load() <= t.cfg.MaxBytes*3/4 {
 			break
 		}
