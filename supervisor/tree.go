@@ -221,6 +221,7 @@ func (p *plot) leader() actor.Producer {
 		Register:   p.register,
 		Deregister: p.deregister,
 		Initialize: p.initialize,
+		Report:     p.report,
 	})
 }
 

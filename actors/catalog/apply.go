@@ -37,6 +37,22 @@ var appliers = map[wire.MessageType]applier{
 	wire.ConfigEntryRequestType:    applying((*entry).configEntry), // bool: was it done
 }
 
+// figures has under which name the time is measured that an entry takes, as in
+// Consul.
+var figures = map[wire.MessageType][]string{
+	wire.RegisterRequestType:       {"fsm", "register"},
+	wire.DeregisterRequestType:     {"fsm", "deregister"},
+	wire.KVSRequestType:            {"fsm", "kvs"},
+	wire.SessionRequestType:        {"fsm", "session"},
+	wire.TombstoneRequestType:      {"fsm", "tombstone"},
+	wire.CoordinateBatchUpdateType: {"fsm", "coordinate", "batch-update"},
+	wire.PreparedQueryRequestType:  {"fsm", "prepared-query"},
+	wire.TxnRequestType:            {"fsm", "txn"},
+	wire.AutopilotRequestType:      {"fsm", "autopilot"},
+	wire.ConnectCARequestType:      {"fsm", "ca"},
+	wire.ConfigEntryRequestType:    {"fsm", "config_entry"},
+}
+
 // applying returns the applier that decodes the body and calls do, whose value or
 // error is the result.
 func applying[T any](do func(*entry, *T) (any, error)) applier {

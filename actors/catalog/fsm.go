@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"github.com/hashicorp/raft"
 
 	"github.com/actor-consul/consul/actors/ask"
@@ -81,6 +82,7 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 		}
 		return f.skip(t, log.Index, "its type is unknown")
 	}
+	defer metrics.MeasureSince(figures[t&^wire.IgnoreUnknownTypeFlag], time.Now())
 	result, err = do(&entry{store: f.store.Load(), index: log.Index, now: f.timeOf(log, time.Now()), body: body})
 	if err != nil {
 		return f.unreadable(t, log.Index, err)

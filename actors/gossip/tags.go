@@ -45,6 +45,7 @@ func ServerTags(id Identity) map[string]string {
 		"build":    id.Build,
 		"port":     strconv.Itoa(int(id.RPCPort)),
 		"acls":     "0", // not in force
+		"ft_si":    "1", // intentions are config entries
 	}
 	if id.Bootstrap {
 		tags["bootstrap"] = "1"

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/go-metrics"
 )
 
 // agentMetrics answers with the figures of the agent, as JSON or, when that is
@@ -28,6 +30,22 @@ func agentMetrics(r *request) (*answer, error) {
 		}, nil
 	}
 	return &answer{stream: func(w http.ResponseWriter) { exporter.ServeHTTP(w, r.Request) }}, nil
+}
+
+// counted counts how often a handler is called, and how it goes. The name is that of
+// Consul's metric.
+func counted(name string, h handler) handler {
+	called, failed, done := []string{"client", "api", name}, []string{"client", "rpc", "error", name}, []string{"client", "api", "success", name}
+	return func(r *request) (*answer, error) {
+		metrics.IncrCounter(called, 1)
+		ans, err := h(r)
+		if err != nil {
+			metrics.IncrCounter(failed, 1)
+		} else {
+			metrics.IncrCounter(done, 1)
+		}
+		return ans, err
+	}
 }
 
 // agentMetricsStream sends the figures of each interval when it is over, as lines of

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
+
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
@@ -51,8 +53,10 @@ func (inv *Invoker) otherLeader(args wire.Request) string {
 // waited for when at once says so.
 func (inv *Invoker) throughServer(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
 	try := func() error {
+		metrics.IncrCounter([]string{"client", "rpc"}, 1)
 		servers := inv.servers(inv.cfg.Datacenter)
 		if len(servers) == 0 {
+			metrics.IncrCounter([]string{"client", "rpc", "failed"}, 1)
 			return ErrNoServers
 		}
 		return inv.oneOf(ctx, servers, m.Name(), args, reply)
@@ -72,6 +76,7 @@ func (inv *Invoker) elsewhere(ctx context.Context, dc string, m endpoint.Method,
 	if len(servers) == 0 {
 		return inv.throughServer(ctx, m, args, reply) // who knows the way
 	}
+	metrics.IncrCounterWithLabels([]string{"rpc", "cross-dc"}, 1, []metrics.Label{{Name: "datacenter", Value: dc}})
 	return unavailable(inv.oneOf(ctx, servers, m.Name(), args, reply))
 }
 
@@ -131,6 +136,9 @@ func (inv *Invoker) oneOf(ctx context.Context, servers []messages.Server, method
 			return err
 		}
 		none.add(s, err)
+	}
+	if inv.cfg.Client {
+		metrics.IncrCounter([]string{"client", "rpc", "failed"}, 1)
 	}
 	return none
 }

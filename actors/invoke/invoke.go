@@ -29,9 +29,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
+	"github.com/hashicorp/go-metrics"
 
 	"github.com/actor-consul/consul/actors/answers"
 	"github.com/actor-consul/consul/actors/ask"
@@ -104,7 +106,8 @@ type Config struct {
 
 // Invoker carries out endpoints. Any number of goroutines may use it.
 type Invoker struct {
-	cfg Config
+	cfg     Config
+	waiting atomic.Int64 // blocking queries
 }
 
 // New returns an Invoker.
@@ -156,9 +159,16 @@ func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Req
 
 // here carries out a method on this server.
 func (inv *Invoker) here(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
+	if name, ok := timed[m.Name()]; ok {
+		defer metrics.MeasureSince(name, time.Now())
+	}
 	switch m := m.(type) {
 	case endpoint.ReadMethod:
-		return inv.read(ctx, m, args, reply)
+		err := inv.read(ctx, m, args, reply)
+		if err == nil {
+			counted(m, args, reply)
+		}
+		return err
 	case endpoint.WriteMethod:
 		return inv.write(ctx, m, args, reply)
 	case duty:
@@ -188,6 +198,8 @@ func (inv *Invoker) readAlone(ctx context.Context, m endpoint.ReadMethod, args w
 		var cancel context.CancelFunc
 		wait, cancel = context.WithTimeout(ctx, inv.patience(opts.MaxQueryTime))
 		defer cancel()
+		inv.waiting.Add(1)
+		defer inv.waiting.Add(-1)
 	}
 	blocking := endpoint.Blocking{Min: opts.MinQueryIndex}
 	for {
@@ -248,6 +260,7 @@ func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) erro
 			return nil // its own word is a quorum's
 		}
 	}
+	defer metrics.MeasureSince([]string{"rpc", "consistentRead"}, time.Now())
 	_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
 	return err
 }

@@ -63,6 +63,7 @@ func Share[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Read[A, R], 
 			return own()
 		}
 		s = shareOf[R](inv, kept, opts)
+		counted(&ep, req, s.Reply)
 		return nil
 	})
 	return s, err
@@ -113,6 +114,8 @@ func (inv *Invoker) shared(ctx context.Context, m endpoint.ReadMethod, args wire
 		return nil, nil // the table is full, or about to be
 	}
 	defer sub.Cancel()
+	inv.waiting.Add(1)
+	defer inv.waiting.Add(-1)
 	end := time.NewTimer(inv.patience(opts.MaxQueryTime))
 	defer end.Stop()
 	for {

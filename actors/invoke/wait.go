@@ -45,12 +45,18 @@ func Await[A, R any](ctx context.Context, inv *Invoker, ep endpoint.Read[A, R], 
 // Begin has wake called whenever there is something to look at. wake must not block.
 // It returns false when that is not possible; then there is nothing to end.
 func (w *Wait) Begin(wake func()) bool {
-	w.sub = w.query.Subscribe(wake)
-	return w.sub != nil
+	if w.sub = w.query.Subscribe(wake); w.sub == nil {
+		return false
+	}
+	w.inv.waiting.Add(1)
+	return true
 }
 
 // End ends a Wait that has begun.
-func (w *Wait) End() { w.sub.Cancel() }
+func (w *Wait) End() {
+	w.sub.Cancel()
+	w.inv.waiting.Add(-1)
+}
 
 // Until is when to wait no more.
 func (w *Wait) Until() time.Time { return w.until }

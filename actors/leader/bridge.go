@@ -3,7 +3,9 @@ package leader
 import (
 	"context"
 	"errors"
+	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/ask"
@@ -14,9 +16,11 @@ import (
 // establish waits until all that was committed before is applied here, tells raft
 // so, and sees to what a datacenter needs. It runs on a goroutine.
 func establish(ctx context.Context, cfg Config, term uint64) error {
+	begun := time.Now()
 	if _, err := ask.Do(ctx, cfg.Raft, &messages.Barrier{}); err != nil {
 		return err
 	}
+	metrics.MeasureSince([]string{"leader", "barrier"}, begun)
 	cfg.Raft.Tell(&messages.LeaderReady{Term: term})
 	if cfg.Initialize == nil {
 		return nil
@@ -50,6 +54,7 @@ func (w writer) write(ctx context.Context, changes []*change) error {
 }
 
 func (w writer) one(ctx context.Context, c *change) error {
+	defer metrics.MeasureSince([]string{"leader", "reconcileMember"}, time.Now())
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	if c.register != nil {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/actors/ask"
@@ -76,6 +77,10 @@ type Config struct {
 	// Initialize writes what a new datacenter needs and an old one has. It is
 	// called, likewise on a goroutine, whenever leadership is gained. Optional.
 	Initialize func(context.Context) error
+
+	// Report tells the metrics how much of everything there is. It is called, likewise
+	// on a goroutine, every nine seconds on every server. Optional.
+	Report func()
 }
 
 // New returns the producer of a leader actor.
@@ -101,6 +106,7 @@ type leaderActor struct {
 	servers map[string]messages.Server // that are up, by name and datacenter
 	again   bool                       // something came in while the writer was busy
 	timer   *time.Timer
+	reports *time.Timer // nil before the first
 }
 
 // reign is the time between gaining and losing leadership.
@@ -152,8 +158,13 @@ func (a *leaderActor) Receive(ctx actor.Context) {
 		a.sweep(ctx, msg.reign)
 	case *reaped:
 		a.reaped(ctx, msg)
+	case *report:
+		a.report(ctx)
+	case *reported:
+		a.armReport(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		a.becomeFollower()
+		a.disarmReport()
 	case *actor.Stopped, *actor.DeadLetterResponse:
 	default:
 		a.log.Warn("unexpected message", zap.String("type", fmt.Sprintf("%T", msg)))
@@ -169,6 +180,7 @@ func (a *leaderActor) started(ctx actor.Context) {
 		}
 	}
 	ctx.Request(ctx.Parent(), &messages.Ready{})
+	a.report(ctx)
 	if s := a.cfg.Status.Load(); s.Leads() {
 		a.acquire(ctx, s.Term)
 	}
@@ -311,6 +323,7 @@ func (a *leaderActor) reconcile(ctx actor.Context) {
 		return
 	}
 	a.again = false
+	defer metrics.MeasureSince([]string{"leader", "reconcile"}, time.Now())
 	changes := a.changes()
 	if len(changes) == 0 {
 		a.arm(ctx, lookInterval)
