@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // The decoder makes room for what an array or a map announces before any of it has
@@ -13,20 +14,47 @@ import (
 var errAnnounced = errors.New("the message announces more than there is of it")
 
 // skip returns what of buf is behind the value that it begins with, all of which has
-// to be there.
-func skip(buf []byte) (rest []byte, err error) {
+// to be there, and how many elements of it hold others.
+func skip(buf []byte) (rest []byte, containers int, err error) {
 	for open := 1; open > 0; open-- {
 		if open > len(buf) { // each takes a byte at least
-			return nil, errAnnounced
+			return nil, 0, errAnnounced
 		}
 		inside, size := element(buf)
 		if size > len(buf) {
-			return nil, errAnnounced
+			return nil, 0, errAnnounced
+		}
+		if tag := buf[0]; tag >= 0x80 && tag < 0xa0 || tag >= 0xdc && tag < 0xe0 {
+			containers++
 		}
 		open += inside
 		buf = buf[size:]
 	}
-	return buf, nil
+	return buf, containers, nil
+}
+
+// How many arrays and maps there may be in what is encoded within a message, where the
+// limits of port 8300 do not look: one of a byte may take the room of a large struct.
+// Honest entries are far from that, since they spell out the name of each field.
+const (
+	freeContainers    = 16 << 10
+	bytesPerContainer = 8
+)
+
+// skipAll looks through values one after the other.
+func skipAll(buf []byte) error {
+	all := 0
+	for rest := buf; len(rest) > 0; {
+		var n int
+		var err error
+		if rest, n, err = skip(rest); err != nil {
+			return err
+		}
+		if all += n; all > freeContainers+len(buf)/bytesPerContainer {
+			return fmt.Errorf("%w: %d arrays and maps in %d bytes", ErrTooLarge, all, len(buf))
+		}
+	}
+	return nil
 }
 
 // element returns how many elements are inside of the one that buf begins with, and

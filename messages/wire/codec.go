@@ -62,7 +62,7 @@ func Decode(buf []byte, limit int, out any) error {
 	if len(buf) > limit {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(buf), limit)
 	}
-	_, err := skip(buf)
+	_, _, err := skip(buf)
 	if err == nil {
 		err = codec.NewDecoderBytes(buf, Handle).Decode(out)
 	}

@@ -233,6 +233,17 @@ func TestAnnounced(t *testing.T) {
 	}
 }
 
+// TestEntryOfNothing: many things of a byte, which take the room of large ones, are no
+// config entry.
+func TestEntryOfNothing(t *testing.T) {
+	body := []byte("\xb2" + api.ServiceIntentions + "\x81\xa5Entry\x81\xa7Sources\xdd\x00\x10\x00\x00")
+	body = append(body, bytes.Repeat([]byte{0x80}, 1<<20)...)
+	var err error
+	if n := allocated(func() { err = new(ConfigEntryRequest).UnmarshalBinary(body) }); !errors.Is(err, ErrTooLarge) || n > 64<<10 {
+		t.Errorf("%v, and %d bytes allocated", err, n)
+	}
+}
+
 // FuzzConfigEntries gives the messages that say themselves what is in them whatever
 // may come from a server.
 func FuzzConfigEntries(f *testing.F) {

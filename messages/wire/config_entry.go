@@ -198,13 +198,10 @@ func encodeAll(values ...any) ([]byte, error) {
 }
 
 // newDecoder returns a decoder for values one after the other, if all of them are
-// there.
+// there and they are not made of next to nothing.
 func newDecoder(data []byte) (*codec.Decoder, error) {
-	for rest := data; len(rest) > 0; {
-		var err error
-		if rest, err = skip(rest); err != nil {
-			return nil, err
-		}
+	if err := skipAll(data); err != nil {
+		return nil, err
 	}
 	return codec.NewDecoderBytes(data, Handle), nil
 }

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -221,10 +223,11 @@ func unmarshalSnake(data []byte, out any) error {
 	if err := json.Unmarshal(data, &obj); err != nil || obj == nil {
 		return err
 	}
-	for key, val := range obj {
+	for _, key := range slices.Sorted(maps.Keys(obj)) { // two may stand for one field
 		if !strings.Contains(key, "_") {
 			continue
 		}
+		val := obj[key]
 		delete(obj, key)
 		name := strings.ReplaceAll(key, "_", "")
 		if !hasFold(obj, name) {

@@ -244,6 +244,7 @@ func FuzzJSON(f *testing.F) {
 		`{"Kind":"service-splitter","Name":"web","splits":[{"weight":100,"service_subset":"v1"}]}`,
 		`{"Node":"n","Address":"a","Service":{"Service":"s","Proxy":{"Config":{"a":1},"Upstreams":[{"local_bind_port":1}]}},"Check":{"Definition":{"Interval":"1s"}}}`,
 		`{"Name":"q","Service":{"Service":"s","Failover":{"Targets":[{"Peer":"p"}]}},"DNS":{"TTL":"10s"}}`,
+		`{"Name":"s","po_rt":1,"p_ort":2,"port_":3,"_port":4,"p_o_rt":5}`, // as 7, which is a service again
 	} {
 		f.Add(uint8(i), []byte(text))
 	}
