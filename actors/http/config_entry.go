@@ -11,7 +11,8 @@ import (
 )
 
 // The routes below /v1/config, of the entries that configure a service mesh. They are
-// kept, and acted upon by nobody here:
+// kept for those who act upon them; here intentions and what stands behind gateways are
+// read from them:
 // https://developer.hashicorp.com/consul/api-docs/config.
 var (
 	configGet = query[wire.ConfigEntryQuery, wire.ConfigEntryResponse]{

@@ -6,13 +6,13 @@
 //	raft   ──StateRestored─────────────────▶        ──register, deregister──▶ the log
 //	gossip ──MembersChanged────────────────▶
 //
-// On every server the actor runs and hears who leads; it works only while this
-// server does. When it begins to lead it first waits until all that earlier
-// leaders have committed is applied here (a barrier), and then looks at every
-// member, since nobody has told it what changed while somebody else led. From then
-// on it follows the news, and looks at everybody again once a minute. When a
-// snapshot is restored it begins as it did at first: the state that it has kept in
-// line is gone.
+// On every server the actor runs, hears who leads, and has the metrics told how much
+// of everything there is; all else it does only while this server leads. When it
+// begins to lead it first waits until all that earlier leaders have committed is
+// applied here (a barrier), and then looks at every member, since nobody has told it
+// what changed while somebody else led. From then on it follows the news, and looks
+// at everybody again once a minute. When a snapshot is restored it begins as it did
+// at first: the state that it has kept in line is gone.
 //
 // It keeps nothing across a restart: it starts over with a barrier and a look at
 // everybody, which changes only what is not as it should be.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,6 +94,7 @@ type stage struct {
 	status  messages.Published[messages.RaftStatus]
 	raft    *actortest.Probe
 	barrier error
+	reports atomic.Int64
 }
 
 func newStage(t *testing.T) *stage {
@@ -114,6 +116,7 @@ func newStage(t *testing.T) *stage {
 		Raft: s.raft.Address(sys), Status: &s.status, LAN: &s.lan,
 		Catalog:  func() Catalog { return s.catalog },
 		Register: s.catalog.register, Deregister: s.catalog.deregister,
+		Report: func() { s.reports.Add(1) },
 	}), Name)
 	synctest.Wait()
 	return s
@@ -194,6 +197,21 @@ func TestLeader(t *testing.T) {
 		time.Sleep(2 * lookInterval)
 		synctest.Wait()
 		s.want(t, "who has lost leadership writes nothing")
+	})
+}
+
+// TestReports: every server reports, at once and then all nine seconds, whoever leads.
+func TestReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		time.Sleep(2*reportInterval + time.Second)
+		synctest.Wait()
+		s.lead()
+		time.Sleep(reportInterval)
+		synctest.Wait()
+		if n := s.reports.Load(); n != 4 {
+			t.Errorf("%d reports, want 4", n)
+		}
 	})
 }
 
