@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/actor-consul/consul/actors/actortest"
@@ -28,6 +29,7 @@ import (
 type secured struct {
 	*sockets
 	log   *observer.ObservedLogs
+	said  chan struct{} // gets a value after a line of the log, if it has room
 	certs ask.Address
 }
 
@@ -45,12 +47,20 @@ func openHTTPS(t *testing.T, section messages.TLSSection) *secured {
 		Logger: zap.NewNop(), Keychain: keys, TLS: messages.TLSConfig{HTTPS: section},
 	}), certs.Name)
 	actortest.AwaitReady(t, parent)
+	said := make(chan struct{}, 1)
+	tell := zap.Hooks(func(zapcore.Entry) error {
+		select {
+		case said <- struct{}{}:
+		default:
+		}
+		return nil
+	})
 	socks := &sockets{}
-	s.cfg.Logger, s.cfg.TLS, s.cfg.Listen = zap.New(core), keys.HTTPS(), socks.listen
+	s.cfg.Logger, s.cfg.TLS, s.cfg.Listen = zap.New(core, tell), keys.HTTPS(), socks.listen
 	s.cfg.Addrs, s.cfg.TLSAddrs = []string{plainDoor}, []string{secretDoor}
 	_, parent = actortest.Parent(t, s.sys, New(s.cfg), Name)
 	actortest.AwaitReady(t, parent)
-	return &secured{socks, log, at}
+	return &secured{socks, log, said, at}
 }
 
 func sectionOf(ca *catest.CA, f catest.Files) messages.TLSSection {
@@ -164,6 +174,7 @@ func TestHTTPSWithoutCertificate(t *testing.T) {
 	if _, err := s.get(t, secretDoor, catest.New(t, "ours").Config(catest.Files{})); err == nil {
 		t.Error("an answer without a certificate")
 	}
+	<-s.said // the client may know before the log does
 	all := s.log.All()
 	if len(all) != 1 || !strings.Contains(all[0].ContextMap()["reason"].(string), "set tls.https.cert_file") {
 		t.Errorf("the log says %v", all)
