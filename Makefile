@@ -55,12 +55,13 @@ interop: ## DNS through unbound, bind9, dnsmasq and haproxy (installs Debian's p
 	PATH=$$PATH:/usr/sbin go test -run '^Test(Resolvers|Interop)$$' -count=1 -v ./cmd/consul -args -resolvers $(ARGS)
 
 # A find is kept below testdata/fuzz, where `make test` plays it again. FUZZ chooses targets.
+# Making inputs smaller is bounded: it may take a minute for each that is of interest.
 TIME ?= 1m
 FUZZ ?= Fuzz
 
 fuzz: ## Every decoder with hostile input, for TIME (1m) each, on one core
 	@failed=; for at in $$(grep -rno --include='*_test.go' '^func $(FUZZ)[A-Za-z]*' . | sed -E 's/\/[^/]*:[0-9]*:func /:/'); do \
-		echo "$$at"; go test -run '^$$' -fuzz "^$${at#*:}$$" -fuzztime $(TIME) -parallel 1 "$${at%:*}" || failed="$$failed $$at"; \
+		echo "$$at"; go test -run '^$$' -fuzz "^$${at#*:}$$" -fuzztime $(TIME) -fuzzminimizetime 100x -parallel 1 "$${at%:*}" || failed="$$failed $$at"; \
 	done; test -z "$$failed" || { echo "found something:$$failed"; exit 1; }
 
 flaky: ## The actor tests 20 times over

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/hashicorp/go-msgpack/v2/codec"
 	"github.com/hashicorp/raft"
 
 	"github.com/actor-consul/consul/actors/catalog/state"
@@ -84,14 +83,14 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 // readState reads a snapshot. It never panics, and holds no more memory than a
 // small factor of what r gives.
 func readState(r io.Reader) (store *state.Store, told *restored, err error) {
-	src := &recordReader{r: bufio.NewReaderSize(r, 1<<18)}
-	dec := wire.NewDecoder(src)
-	var record codec.Raw
+	src := bufio.NewReaderSize(r, 1<<18)
+	var record []byte
 	decode := func(v any) error {
-		src.left, record = MaxRecord, record[:0]
-		if err := dec.Decode(&record); err != nil {
+		value, err := wire.ReadValue(src, record[:0], MaxRecord)
+		if err != nil {
 			return err
 		}
+		record = value
 		return wire.Decode(record, MaxRecord, v)
 	}
 	var header snapshotHeader
@@ -108,7 +107,7 @@ func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 	}()
 	told = &restored{Index: header.LastIndex, Skipped: map[wire.MessageType]int{}}
 	for {
-		t, err := src.r.ReadByte()
+		t, err := src.ReadByte()
 		if errors.Is(err, io.EOF) {
 			return restorer.Commit(), told, nil
 		}
@@ -129,35 +128,4 @@ func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 		}
 		told.Records++
 	}
-}
-
-// recordReader gives no more than left bytes, so that no record is longer.
-type recordReader struct {
-	r    *bufio.Reader
-	left int
-}
-
-// Read implements io.Reader.
-func (l *recordReader) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, wire.ErrTooLarge
-	}
-	n, err := l.r.Read(p[:min(len(p), l.left)])
-	l.left -= n
-	return n, err
-}
-
-// ReadByte implements io.ByteReader.
-func (l *recordReader) ReadByte() (byte, error) {
-	if l.left <= 0 {
-		return 0, wire.ErrTooLarge
-	}
-	l.left--
-	return l.r.ReadByte()
-}
-
-// UnreadByte implements io.ByteScanner.
-func (l *recordReader) UnreadByte() error {
-	l.left++
-	return l.r.UnreadByte()
 }

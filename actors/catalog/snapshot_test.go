@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -277,23 +276,6 @@ func TestRestoreRefuses(t *testing.T) {
 				t.Error("the state has changed")
 			}
 		})
-	}
-}
-
-func TestRecordsAreBounded(t *testing.T) {
-	src := &recordReader{r: bufio.NewReader(strings.NewReader("0123456789")), left: 3}
-	if b, err := src.ReadByte(); b != '0' || err != nil {
-		t.Fatalf("ReadByte = %q, %v", b, err)
-	}
-	if err := src.UnreadByte(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(src)
-	if string(got) != "012" || !errors.Is(err, wire.ErrTooLarge) {
-		t.Errorf("read %q, %v, want what is left and %v", got, err, wire.ErrTooLarge)
-	}
-	if _, err := src.ReadByte(); !errors.Is(err, wire.ErrTooLarge) {
-		t.Errorf("ReadByte: %v, want %v", err, wire.ErrTooLarge)
 	}
 }
 

@@ -33,7 +33,11 @@ func (s *server) snapshot(ctx context.Context, nc net.Conn) {
 	defer nc.Close()
 	_ = nc.SetReadDeadline(time.Now().Add(requestTimeout))
 	args := new(wire.SnapshotRequest)
-	if err := wire.NewDecoder(io.LimitReader(nc, maxSnapshotRequest)).Decode(args); err != nil {
+	request, err := wire.ReadValue(nc, nil, maxSnapshotRequest)
+	if err == nil {
+		err = wire.Decode(request, maxSnapshotRequest, args)
+	}
+	if err != nil {
 		if !gone(err) && ctx.Err() == nil {
 			s.remark(nc, "closed a connection for snapshots on which no request could be read", zap.Error(err))
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 )
 
 // The decoder makes room for what an array or a map announces before any of it has
@@ -101,3 +103,58 @@ var shapes = [32]shape{
 	{length: 2, inside: 1}, {length: 4, inside: 1}, // arrays
 	{length: 2, inside: 2}, {length: 4, inside: 2}, // maps
 }
+
+// chunk is how much room is made at a time for what is announced.
+const chunk = 64 << 10
+
+// ReadValue appends the bytes of the next value of r to buf, which may have no more
+// than limit then. It takes no byte beyond the value, and makes room for bytes as they
+// come, whatever is announced. The error is io.EOF when r ends before the value begins,
+// and ErrTooLarge when the value would not fit. Decode reads what is returned.
+func ReadValue(r io.Reader, buf []byte, limit int) ([]byte, error) {
+	begin := len(buf)
+	for open := 1; open > 0; open-- {
+		at := len(buf)
+		var err error
+		if buf, err = take(r, buf, 1, limit); err != nil {
+			if err == io.ErrUnexpectedEOF && at == begin {
+				err = io.EOF
+			}
+			return nil, err
+		}
+		if tag := buf[at]; tag >= 0xc0 && tag < 0xe0 {
+			if buf, err = take(r, buf, shapes[tag-0xc0].length, limit); err != nil {
+				return nil, err
+			}
+		}
+		inside, size := element(buf[at:])
+		if buf, err = take(r, buf, at+size-len(buf), limit); err != nil {
+			return nil, err
+		}
+		if open += inside; open-1 > limit-len(buf) {
+			return nil, tooLong(limit)
+		}
+	}
+	return buf, nil
+}
+
+// take appends n bytes of r to buf.
+func take(r io.Reader, buf []byte, n, limit int) ([]byte, error) {
+	if n > limit-len(buf) {
+		return nil, tooLong(limit)
+	}
+	for n > 0 {
+		have, some := len(buf), min(n, chunk)
+		buf = slices.Grow(buf, some)[:have+some]
+		if _, err := io.ReadFull(r, buf[have:]); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		n -= some
+	}
+	return buf, nil
+}
+
+func tooLong(limit int) error { return fmt.Errorf("%w: the limit is %d bytes", ErrTooLarge, limit) }

@@ -40,10 +40,9 @@ func newHandle() *codec.MsgpackHandle {
 // NewEncoder returns an encoder that writes msgpack to w.
 func NewEncoder(w io.Writer) *codec.Encoder { return codec.NewEncoder(w, Handle) }
 
-// NewDecoder returns a decoder that reads msgpack from r. What r can give must be
-// bounded. For each level of a map of anything the decoder may allocate half a
-// megabyte before it has come; what is decoded into a codec.Raw first, and then by
-// Decode, takes no more than a factor of what was read.
+// NewDecoder returns a decoder that reads msgpack from r, which has to be trusted: the
+// decoder makes room for what is announced, up to gigabytes for five bytes. What
+// anybody may have written is for ReadValue and Decode.
 func NewDecoder(r io.Reader) *codec.Decoder { return codec.NewDecoder(r, Handle) }
 
 // Encode returns a log entry: the type, then msg as msgpack.

@@ -5,9 +5,11 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,6 +231,32 @@ func TestAnnounced(t *testing.T) {
 		var err error
 		if n := allocated(func() { err = read() }); err == nil || n > 64<<10 {
 			t.Errorf("%s: %v, and %d bytes allocated", name, err, n)
+		}
+	}
+}
+
+// TestReadValue reads the values of a stream, and makes no room for what is only
+// announced.
+func TestReadValue(t *testing.T) {
+	good := "\x82\xa1a\x01\xa1b\x93\xc0\xcb12345678\xd9\x03abc"
+	for _, tt := range []struct {
+		name, stream, want string
+		err                error
+	}{
+		{"good", good + "\x01", good, nil},
+		{"an_extension", "\xc7\x02\x05abc", "\xc7\x02\x05ab", nil},
+		{"nothing", "", "", io.EOF},
+		{"half", good[:len(good)-1], "", io.ErrUnexpectedEOF},
+		{"a_count_in_half", "\xdd\x00", "", io.ErrUnexpectedEOF},
+		{"gigabytes", "\xc9\xff\xff\xff\xff\x00", "", ErrTooLarge},
+		{"less_than_it_says", "\xc6\x00\x0f\x00\x00x", "", io.ErrUnexpectedEOF},
+		{"a_long_list", "\xdd\x7f\xff\xff\xff", "", ErrTooLarge},
+	} {
+		var got []byte
+		var err error
+		n := allocated(func() { got, err = ReadValue(strings.NewReader(tt.stream), nil, 1<<20) })
+		if string(got) != tt.want || !errors.Is(err, tt.err) || n > 256<<10 {
+			t.Errorf("%s: %q, %v, want %q, %v; %d bytes allocated", tt.name, got, err, tt.want, tt.err, n)
 		}
 	}
 }

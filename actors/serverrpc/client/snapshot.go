@@ -118,7 +118,11 @@ func (t *transfer) run(ctx context.Context, reply *wire.SnapshotResponse) (io.Re
 		wait = lastWords // it may have said why it takes no more
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(wait))
-	switch err := wire.NewDecoder(io.LimitReader(conn, maxSnapshotResponse)).Decode(reply); {
+	answer, err := wire.ReadValue(conn, nil, maxSnapshotResponse)
+	if err == nil {
+		err = wire.Decode(answer, maxSnapshotResponse, reply)
+	}
+	switch {
 	case err == nil && reply.Error != "":
 		return nil, RemoteError(reply.Error)
 	case sendErr != nil:
