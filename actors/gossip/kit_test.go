@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	var left error
-	for range 10 {
+	for range 30 {
 		if left = goleak.Find(); left == nil { // waits a second or so itself
 			os.Exit(code)
 		}

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	msgpack "github.com/actor-consul/consul/messages/wire"
 )
 
 // What streams may take of this agent all together and, so that one cannot keep out
@@ -117,12 +119,12 @@ type stream struct {
 // Read implements net.Conn. It fails when streams have taken all there is room for.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.ahead == nil {
-		wire := counted{s, s.Conn}
-		s.ahead = wire
+		line := counted{s, s.Conn}
+		s.ahead = line
 		if s.doorman.clear {
 			var seen bytes.Buffer
-			s.ahead = io.MultiReader(&seen, wire)
-			if err := s.vet(io.TeeReader(wire, &seen)); err != nil {
+			s.ahead = io.MultiReader(&seen, line)
+			if err := s.vet(io.TeeReader(line, &seen)); err != nil {
 				return 0, err
 			}
 		}
@@ -157,30 +159,42 @@ const (
 	compressMsg = 9
 )
 
-// vet reads what a message in the clear announces, and takes the room that
-// memberlist will make before it has come. What is encrypted needs no look: it is of
-// somebody who has the key. What cannot be read goes on to memberlist, which says so.
+// What a message in the clear may be made of, in bytes; the rest of it is read as it
+// comes.
+const (
+	maxHeader    = 4 << 10
+	maxNodeState = 64 << 10
+)
+
+// vet reads a message in the clear as far as memberlist decodes it, and takes the room
+// that memberlist will make before it has come. The decoder believes what a value
+// announces, so no value goes on to it that has not come as a whole. What is encrypted
+// needs no look: it is of somebody who has the key.
 func (s *stream) vet(r io.Reader) error {
 	kind := make([]byte, 1)
 	if _, err := io.ReadFull(r, kind); err != nil {
 		return err
 	}
 	if kind[0] != compressMsg {
-		return s.vetHeader(kind[0], r)
+		return s.vetMessage(kind[0], r)
+	}
+	packed, err := msgpack.ReadValue(r, nil, maxStreamBytes)
+	if err != nil {
+		return torn(err)
 	}
 	var c struct {
 		Algo uint8
 		Buf  []byte
 	}
-	if codec.NewDecoder(r, &codec.MsgpackHandle{}).Decode(&c) != nil {
-		return nil
+	if codec.NewDecoderBytes(packed, &codec.MsgpackHandle{}).Decode(&c) != nil {
+		return nil // memberlist says so
 	}
 	unpacked := bufio.NewReader(counted{s, lzw.NewReader(bytes.NewReader(c.Buf), lzw.LSB, 8)})
 	inner, err := unpacked.ReadByte()
 	if err != nil {
 		return nil
 	}
-	if err := s.vetHeader(inner, unpacked); err != nil {
+	if err := s.vetMessage(inner, unpacked); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, unpacked); err == errStreamBytes { // the rest counts, too
@@ -189,13 +203,18 @@ func (s *stream) vet(r io.Reader) error {
 	return nil
 }
 
-// vetHeader takes the room that the header of such a message announces.
-func (s *stream) vetHeader(kind byte, r io.Reader) error {
+// vetMessage takes the room that the header of such a message announces, and reads the
+// states of nodes behind it.
+func (s *stream) vetMessage(kind byte, r io.Reader) error {
 	if kind != pushPullMsg && kind != userMsg {
 		return nil
 	}
+	raw, err := msgpack.ReadValue(r, nil, maxHeader)
+	if err != nil {
+		return torn(err)
+	}
 	var header struct{ Nodes, UserStateLen, UserMsgLen int64 }
-	if codec.NewDecoder(r, &codec.MsgpackHandle{}).Decode(&header) != nil {
+	if codec.NewDecoderBytes(raw, &codec.MsgpackHandle{}).Decode(&header) != nil {
 		return nil
 	}
 	for _, n := range []int64{header.Nodes, header.UserStateLen, header.UserMsgLen} {
@@ -203,5 +222,24 @@ func (s *stream) vetHeader(kind byte, r io.Reader) error {
 			return nil // beyond memberlist's own limits
 		}
 	}
-	return s.doorman.take(s, header.Nodes*nodeBytes+header.UserStateLen+header.UserMsgLen)
+	if err := s.doorman.take(s, header.Nodes*nodeBytes+header.UserStateLen+header.UserMsgLen); err != nil {
+		return err
+	}
+	if kind != pushPullMsg {
+		return nil
+	}
+	for range header.Nodes {
+		if raw, err = msgpack.ReadValue(r, raw[:0], maxNodeState); err != nil {
+			return torn(err)
+		}
+	}
+	return nil
+}
+
+// torn is what is wrong with a message that ends where a value should begin.
+func torn(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -7,11 +7,14 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	msgpack "github.com/actor-consul/consul/messages/wire"
 
 	"github.com/actor-consul/consul/actors/actortest"
 )
@@ -102,13 +105,14 @@ func TestStreamsAreCounted(t *testing.T) {
 }
 
 func TestVet(t *testing.T) {
-	sync := append(announces(t, 2, 3), "what follows"...)
+	node := packed(t, 0, map[string]any{"Name": "n", "Addr": []byte{10, 0, 0, 1}})[1:]
+	sync := slices.Concat(announces(t, 2, 3), node, node, []byte("what follows"))
 	long := bytes.Repeat([]byte{0}, 1<<20)
 	tests := []struct {
 		name    string
 		content []byte
 		taken   int // beside the bytes themselves
-		refused bool
+		refused error
 	}{
 		{name: "nothing"},
 		{name: "ping", content: packed(t, 0, map[string]any{"SeqNo": 1})},
@@ -117,14 +121,17 @@ func TestVet(t *testing.T) {
 		{name: "compressed_well", content: compressed(t, long), taken: len(long)},
 		{name: "user_message", content: packed(t, userMsg, map[string]any{"UserMsgLen": 100}), taken: 100},
 		{name: "garbage", content: []byte("\x06\xc1\xff\xfe garbage")},
-		{name: "torn", content: sync[:10]},
+		{name: "torn", content: sync[:10], refused: io.ErrUnexpectedEOF},
+		{name: "torn_nodes", content: announces(t, 2, 3), refused: io.ErrUnexpectedEOF},
 		{name: "garbage_compressed", content: packed(t, compressMsg, map[string]any{"Algo": 0, "Buf": []byte("\xff\xff\xff\xff")})},
-		{name: "promises_four_billion", content: []byte("\x09\x81\xa3Buf\xc6\xff\xff\xff\xff")},
+		{name: "promises_four_billion", content: []byte("\x09\x81\xa3Buf\xc6\xff\xff\xff\xff"), refused: msgpack.ErrTooLarge},
+		{name: "header_promises_four_billion", content: []byte("\x06\xc9\xff\xff\xff\xff\xff"), refused: msgpack.ErrTooLarge},
+		{name: "node_promises_four_billion", content: append(announces(t, 1, 0), "\x81\xa4Name\xc9\xff\xff\xff\xff\xff"...), refused: msgpack.ErrTooLarge},
 		{name: "less_than_nothing", content: announces(t, -1, 3)},
 		{name: "beyond_its_limits", content: announces(t, 1<<40, 3)}, // memberlist refuses it
-		{name: "too_many_nodes", content: announces(t, maxStreamBytes/nodeBytes+1, 0), refused: true},
-		{name: "too_long_a_state", content: announces(t, 1, maxStreamBytes), refused: true},
-		{name: "too_many_nodes_compressed", content: compressed(t, announces(t, maxStreamBytes/nodeBytes+1, 0)), refused: true},
+		{name: "too_many_nodes", content: announces(t, maxStreamBytes/nodeBytes+1, 0), refused: errStreamBytes},
+		{name: "too_long_a_state", content: announces(t, 1, maxStreamBytes), refused: errStreamBytes},
+		{name: "too_many_nodes_compressed", content: compressed(t, announces(t, maxStreamBytes/nodeBytes+1, 0)), refused: errStreamBytes},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,9 +139,9 @@ func TestVet(t *testing.T) {
 			s, _ := d.admit(from("10.0.0.1:1", tt.content))
 			got, err := io.ReadAll(s)
 			switch {
-			case tt.refused:
-				if !errors.Is(err, errStreamBytes) {
-					t.Errorf("err = %v, want %v", err, errStreamBytes)
+			case tt.refused != nil:
+				if !errors.Is(err, tt.refused) {
+					t.Errorf("err = %v, want %v", err, tt.refused)
 				}
 			case err != nil || !bytes.Equal(got, tt.content):
 				t.Errorf("read %d bytes, %v; want the %d that were sent", len(got), err, len(tt.content))
@@ -153,7 +160,7 @@ func TestVet(t *testing.T) {
 // and one of our own that has to wait for no room.
 func TestStreamsShareTheRoom(t *testing.T) {
 	d := doormanAt(io.Discard)
-	half := announces(t, 1, maxStreamBytes/2)
+	half := announces(t, 0, maxStreamBytes/2)
 	first, _ := d.admit(from("10.0.0.1:1", half))
 	second := d.escort(from("10.0.0.2:1", half))
 	if _, err := io.ReadAll(first); err != nil {
