@@ -198,6 +198,16 @@ func (l *lines) Write(p []byte) (int, error) {
 
 func (l *lines) has(line string) bool { return strings.Contains("\n"+l.text(), "\n"+line+"\n") }
 
+// await waits until a line has been written.
+func (l *lines) await(t *testing.T, line string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !l.has(line); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log has no line %q:\n%s", line, l.text())
+		}
+	}
+}
+
 func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

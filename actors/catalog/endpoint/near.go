@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/serf/coordinate"
 
@@ -17,7 +18,8 @@ func sortNear[T any](env *Env, datacenter string, source *wire.QuerySource, item
 	if source.Node == "" || len(items) < 2 || source.Datacenter != "" && source.Datacenter != datacenter {
 		return
 	}
-	from := coordinatesOf(env, sourceNode(env, source))
+	self := sourceNode(env, source)
+	from := coordinatesOf(env, self)
 	if len(from) == 0 {
 		return
 	}
@@ -30,10 +32,14 @@ func sortNear[T any](env *Env, datacenter string, source *wire.QuerySource, item
 	for i, item := range items {
 		node := nodeOf(item)
 		away, ok := known[node]
-		if !ok {
+		switch {
+		case ok:
+		case strings.EqualFold(node, self):
+			away = -1 // the model of distances has others nearer, now and then
+		default:
 			away = distance(from, coordinatesOf(env, node))
-			known[node] = away
 		}
+		known[node] = away
 		sorted[i] = placed{item, away}
 	}
 	slices.SortStableFunc(sorted, func(a, b placed) int {
