@@ -55,7 +55,7 @@ func TestHostileInput(t *testing.T) {
 		{name: "dns_loop", addr: a.DNSAddr, udp: true, send: "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01", answer: `\x12\x34[\x80-\xff]\x01`},
 		{name: "dns_tcp", addr: a.DNSAddr, send: "\xff\xff" + strings.Repeat("\xa5", 100)},
 		{name: "gossip_garbage", addr: a.LANAddr, send: strings.Repeat("\xa5", 100), say: `\[ERR\] memberlist: Received invalid msgType \(165\)`},
-		{name: "gossip_state", addr: a.LANAddr, send: "\x06" + enormous, say: `\[ERR\] memberlist: Failed to read remote state`},
+		{name: "gossip_state", addr: a.LANAddr, send: "\x06" + enormous, say: `\[ERR\] memberlist: .*message is too large: the limit is \d+ bytes from=`},
 		{name: "gossip_packet", addr: a.LANAddr, udp: true, send: strings.Repeat("\xa5", 100), say: `\[ERR\] memberlist: msg type \(165\) not supported`},
 		{name: "gossip_wan", addr: a.WANAddr, send: strings.Repeat("\xa6", 100), say: `\[ERR\] memberlist: Received invalid msgType \(166\)`},
 	}
