@@ -112,7 +112,9 @@ func TestOneEvaluationForAll(t *testing.T) {
 		was := s.table.Stats()
 		s.put("k", "1")
 		s.want("a change", map[string]int{"1 at 1003": 1000})
-		if st := s.table.Stats(); st.Evaluated != was.Evaluated+1 || st.Woken != was.Woken+1000 {
+		// What is watched is closed just before the new view is published: who is as
+		// fast as that evaluates once in vain.
+		if st := s.table.Stats(); st.Evaluated < was.Evaluated+1 || st.Evaluated > was.Evaluated+2 || st.Woken != was.Woken+1000 {
 			t.Errorf("a change: %+v, before %+v", st, was)
 		}
 	})

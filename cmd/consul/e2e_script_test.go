@@ -134,6 +134,7 @@ const endOfBanner = "==> Log data will now stream in as it occurs:\n\n"
 
 func compareBanner(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) != 2, "banner NAME FILE")
+	agentOn(ts, args[0]).AwaitOutput(regexp.QuoteMeta(endOfBanner)) // the agent answers before it has said everything
 	got, _, found := strings.Cut(agentOn(ts, args[0]).Output(), endOfBanner)
 	if got += endOfBanner; !found {
 		ts.Fatalf("no banner in:\n%s", got)
