@@ -67,15 +67,7 @@ type Options struct {
 
 // New makes an authority that is valid from about now on.
 func New(o Options, now time.Time) (*Pair, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make the key of the authority: %w", err)
-	}
-	id, err := idOf(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	serial, err := newSerial()
+	key, id, serial, err := newKey("authority")
 	if err != nil {
 		return nil, err
 	}
@@ -196,15 +188,7 @@ func (r *Request) usage() []x509.ExtKeyUsage {
 // Issue makes a certificate and its key. One that the authority's own constraints
 // forbid is refused, since nobody would accept it.
 func (a *Authority) Issue(r Request, now time.Time) (*Pair, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make the key of the certificate: %w", err)
-	}
-	id, err := idOf(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	serial, err := newSerial()
+	key, id, serial, err := newKey("certificate")
 	if err != nil {
 		return nil, err
 	}
@@ -265,6 +249,19 @@ func pairOf(der []byte, key *ecdsa.PrivateKey) (*Pair, error) {
 		Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		Key:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}),
 	}, nil
+}
+
+// newKey makes a key for what is named, with its ID and a serial number for the
+// certificate.
+func newKey(what string) (key *ecdsa.PrivateKey, id []byte, serial *big.Int, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, nil, fmt.Errorf("make the key of the %s: %w", what, err)
+	}
+	if id, err = idOf(key.Public()); err != nil {
+		return nil, nil, nil, err
+	}
+	serial, err = newSerial()
+	return key, id, serial, err
 }
 
 // newSerial returns a random serial number of at most 128 bits.

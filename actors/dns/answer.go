@@ -124,7 +124,6 @@ func (z *zone) find(q *query, l lookup) *response {
 			return r
 		}
 	}
-	q.basis.fleeting = q.basis.fleeting || !keepable[l.kind]
 	switch l.kind {
 	case kindNode:
 		return z.node(q, l)
@@ -139,11 +138,6 @@ func (z *zone) find(q *query, l lookup) *response {
 	default:
 		return z.noName(q)
 	}
-}
-
-// keepable are the kinds of lookups whose answers rest on the catalog alone.
-var keepable = map[kind]bool{
-	kindInvalid: true, kindEmpty: true, kindNode: true, kindService: true, kindConnect: true, kindVirtual: true, kindAddr: true,
 }
 
 // goElsewhere has another datacenter be the source of q, or returns what to answer

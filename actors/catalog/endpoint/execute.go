@@ -23,12 +23,9 @@ type Execution struct {
 var PreparedQueryExecute = Read[wire.PreparedQueryExecuteRequest, Execution]{"PreparedQuery.Execute", preparedQueryExecute}
 
 func preparedQueryExecute(env *Env, args *wire.PreparedQueryExecuteRequest, reply *Execution) error {
-	q, err := env.View.PreparedQueryResolve(args.QueryIDOrName, args.Agent.Segment)
-	switch {
-	case err != nil:
+	q, err := resolveQuery(env, args)
+	if err != nil {
 		return err
-	case q == nil:
-		return ErrQueryNotFound
 	}
 	reply.Query = q
 	execute(env, q, args.Connect, &reply.PreparedQueryExecuteResponse)

@@ -43,18 +43,24 @@ func preparedQueryList(env *Env, _ *wire.DCSpecificRequest, reply *wire.IndexedP
 var PreparedQueryExplain = Read[wire.PreparedQueryExecuteRequest, wire.PreparedQueryExplainResponse]{"PreparedQuery.Explain", preparedQueryExplain}
 
 func preparedQueryExplain(env *Env, args *wire.PreparedQueryExecuteRequest, reply *wire.PreparedQueryExplainResponse) error {
-	q, err := env.View.PreparedQueryResolve(args.QueryIDOrName, args.Agent.Segment)
-	switch {
-	case err != nil:
+	q, err := resolveQuery(env, args)
+	if err != nil {
 		return err
-	case q == nil:
-		return ErrQueryNotFound
 	}
 	if err := env.may(func(a Authorizer) bool { return canReadQuery(a, q) }); err != nil {
 		return err
 	}
 	reply.Query = *redacted(env, wire.PreparedQueries{q})[0]
 	return nil
+}
+
+// resolveQuery returns the query that an ID or a name stands for, its template filled in.
+func resolveQuery(env *Env, args *wire.PreparedQueryExecuteRequest) (*wire.PreparedQuery, error) {
+	q, err := env.View.PreparedQueryResolve(args.QueryIDOrName, args.Agent.Segment)
+	if err == nil && q == nil {
+		err = ErrQueryNotFound
+	}
+	return q, err
 }
 
 // canReadQuery says whether a query is shown. One without a name is nobody's but the
