@@ -44,6 +44,10 @@ type RaftStatus struct {
 	// AppliedIndex returns the last log index that the state machine has taken in.
 	AppliedIndex func() uint64
 
+	// Replaying reports whether this server, after a start, still lacks entries that
+	// its own log has: what it would say is not there may well be there.
+	Replaying func() bool
+
 	// AwaitApplied waits until AppliedIndex has reached index, or ctx has ended.
 	AwaitApplied func(ctx context.Context, index uint64) error
 
@@ -61,6 +65,10 @@ type RaftStatus struct {
 
 // Leads reports whether this server is the leader. A nil status leads nothing.
 func (s *RaftStatus) Leads() bool { return s != nil && s.State == Leader }
+
+// CatchesUp reports whether this server is about to know what its own log has since
+// before its start. A nil status is that of an agent without a log.
+func (s *RaftStatus) CatchesUp() bool { return s != nil && s.Replaying != nil && s.Replaying() }
 
 // ApplyEntry asks for one entry to be committed to the log and applied.
 //

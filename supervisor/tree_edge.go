@@ -8,6 +8,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/catalog/endpoint"
+	"github.com/actor-consul/consul/actors/catalog/state"
 	"github.com/actor-consul/consul/actors/dns"
 	"github.com/actor-consul/consul/actors/event"
 	"github.com/actor-consul/consul/actors/health"
@@ -41,6 +42,18 @@ func (p *plot) wanView() *messages.Published[messages.PoolView] {
 	return &p.wan
 }
 
+// settledView returns what returns the newest state, or one with nothing in it while a
+// server still reads its log after a start: whom it does not know yet, it would deny.
+func (p *plot) settledView() func() *state.View {
+	nothing := state.NewStore().View()
+	return func() *state.View {
+		if p.raft.Load().CatchesUp() {
+			return nothing
+		}
+		return p.fsm.View()
+	}
+}
+
 func (p *plot) dns() actor.Producer {
 	return dns.New(dns.Config{
 		Logger:     p.cfg.Logger,
@@ -49,7 +62,7 @@ func (p *plot) dns() actor.Producer {
 		AltDomain:  p.cfg.DNS.AltDomain,
 		Datacenter: p.cfg.Node.Datacenter,
 		NodeName:   p.cfg.Node.Name,
-		View:       p.fsm.View,
+		View:       p.settledView(),
 		DNS:        p.cfg.DNS.Config,
 		LAN:        &p.lan,
 		Elsewhere:  p.elsewhere(),

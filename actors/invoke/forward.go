@@ -43,7 +43,7 @@ func (inv *Invoker) otherLeader(args wire.Request) string {
 	if inv.cfg.Call == nil || s == nil || s.Leads() {
 		return ""
 	}
-	if args.AllowStaleRead() && inv.cfg.View().LastIndex() > 0 {
+	if args.AllowStaleRead() && inv.knows() {
 		return ""
 	}
 	return s.LeaderAddr

@@ -248,9 +248,7 @@ func (inv *Invoker) patience(asked time.Duration) time.Duration {
 // mayAnswer returns nil when this server may answer the read now.
 func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) error {
 	if opts.AllowStale && !opts.RequireConsistent {
-		// A server that has nothing yet would answer with an empty list, and that
-		// looks like news.
-		if inv.cfg.View().LastIndex() == 0 {
+		if !inv.knows() {
 			return messages.ErrNoLeader
 		}
 		return nil
@@ -263,6 +261,13 @@ func (inv *Invoker) mayAnswer(ctx context.Context, opts *wire.QueryOptions) erro
 	defer metrics.MeasureSince([]string{"rpc", "consistentRead"}, time.Now())
 	_, err := ask.Do(ctx, inv.cfg.Raft, &messages.ConfirmLeader{})
 	return err
+}
+
+// knows reports whether this server has a state to speak of. One that has nothing yet,
+// or still reads its log after a start, would answer with lists that are empty or too
+// short, and that looks like news.
+func (inv *Invoker) knows() bool {
+	return inv.cfg.View().LastIndex() > 0 && !inv.cfg.Status.Load().CatchesUp()
 }
 
 func (inv *Invoker) fillIn(reply any, opts *wire.QueryOptions) (index uint64) {

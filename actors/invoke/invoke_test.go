@@ -152,6 +152,11 @@ func TestStale(t *testing.T) {
 			t.Errorf("with nothing restored yet: err = %v, want %v", err, messages.ErrNoLeader)
 		}
 		s.store.Advance(1)
+		s.status.Publish(&messages.RaftStatus{State: messages.Follower, Replaying: func() bool { return true }})
+		if _, _, err := s.get(t.Context(), "k", stale); !errors.Is(err, messages.ErrNoLeader) {
+			t.Errorf("while the log is read: err = %v, want %v", err, messages.ErrNoLeader)
+		}
+		s.follow()
 		if _, meta, err := s.get(t.Context(), "k", stale); !errors.Is(err, endpoint.ErrNotFound) && err != nil || meta.KnownLeader {
 			t.Errorf("without a leader: %+v, %v", meta, err)
 		}

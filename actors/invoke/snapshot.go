@@ -62,7 +62,7 @@ func (inv *Invoker) snapshot(ctx context.Context, args *wire.SnapshotRequest, in
 		}
 		return inv.snapshotOfOne(ctx, servers, args, in)
 	}
-	if args.Op == wire.SnapshotSave && args.AllowStale && inv.cfg.View().LastIndex() > 0 {
+	if args.Op == wire.SnapshotSave && args.AllowStale && inv.knows() {
 		return inv.save(ctx)
 	}
 	s := inv.cfg.Status.Load()

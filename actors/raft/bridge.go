@@ -39,6 +39,8 @@ type node struct {
 	machine   *machine
 	stream    *stream
 	transport *electorate
+	replay    replay
+	replayed  atomic.Bool // it is over
 	raft      *raft.Raft
 	hadState  bool  // there was a log or a snapshot when it was opened
 	trouble   error // why the log could not be written while it was opened

@@ -189,18 +189,18 @@ func (n *node) checkWhole() error {
 	return nil
 }
 
-// tellWritten tells a state machine that wants to know which entries were there
-// before raft began, and are no news.
+// tellWritten notes which entries were there before raft began, and tells a state
+// machine that wants to know: they are no news.
 func (n *node) tellWritten() error {
-	fsm, ok := n.cfg.FSM.(interface{ Written(index uint64) })
-	if !ok {
-		return nil
-	}
 	last, err := n.journal.LastIndex()
-	if err == nil {
+	if err != nil {
+		return err
+	}
+	n.replay = replay{began: time.Now(), end: last}
+	if fsm, ok := n.cfg.FSM.(interface{ Written(index uint64) }); ok {
 		fsm.Written(last)
 	}
-	return err
+	return nil
 }
 
 func (n *node) openTransport() {

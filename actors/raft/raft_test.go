@@ -50,6 +50,30 @@ func TestAloneInMemory(t *testing.T) {
 	}
 }
 
+// heldBack is a state machine that the kit does not replace by another.
+type heldBack struct{ *words }
+
+func TestReplaying(t *testing.T) {
+	s := newServer(t, "a", func(c *Config) { c.Bootstrap, c.DataDir = true, t.TempDir() }).start().leads()
+	if s.status.Load().CatchesUp() {
+		t.Error("a server that begins has nothing to read")
+	}
+	s.mustPut("x", "y")
+	s.stop()
+
+	fsm := heldBack{&words{hold: make(chan struct{})}}
+	s.cfg.FSM = fsm
+	s.start()
+	if !s.status.Load().CatchesUp() {
+		t.Error("a server that has started anew knows what its log has before it has read it")
+	}
+	close(fsm.hold)
+	await(t, "the log is read", func() bool { return !s.status.Load().CatchesUp() })
+	if got := fsm.get(); !slices.Equal(got, []string{"x", "y"}) {
+		t.Errorf("when the log was read, the state machine had %v", got)
+	}
+}
+
 func TestReadIndexWaitsForTheLeaderToBeReady(t *testing.T) {
 	s := newServer(t, "a", bootstrap).start().gains()
 	if _, ok := s.status.Load().LoneReadIndex(); ok {

@@ -325,3 +325,35 @@ func TestSilentEntries(t *testing.T) {
 		t.Errorf("above(5, 9) = %d after 1 to 5 are gone, want 6", got)
 	}
 }
+
+func TestReplayRules(t *testing.T) {
+	began := time.Now()
+	r := replay{began: began, end: 10}
+	for name, c := range map[string]struct {
+		applied, end uint64
+		over         bool
+	}{
+		"nothing_yet":        {0, 10, false},
+		"not_all":            {9, 12, false},
+		"all":                {10, 12, true},
+		"what_there_is_left": {7, 7, true}, // the leader has removed the rest
+		"not_all_of_it":      {6, 7, false},
+	} {
+		if got := r.over(c.applied, c.end); got != c.over {
+			t.Errorf("%s: over = %v, want %v", name, got, c.over)
+		}
+	}
+	for name, c := range map[string]struct {
+		leader   bool
+		after    time.Duration
+		hopeless bool
+	}{
+		"a_leader_will_come": {false, replayPatience - 1, false},
+		"nobody_has_come":    {false, replayPatience, true},
+		"a_long_log":         {true, time.Hour, false},
+	} {
+		if got := r.hopeless(c.leader, began.Add(c.after)); got != c.hopeless {
+			t.Errorf("%s: hopeless = %v, want %v", name, got, c.hopeless)
+		}
+	}
+}

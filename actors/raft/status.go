@@ -26,6 +26,7 @@ func (n *node) status(s standing, ready bool) *messages.RaftStatus {
 			return n.raft.LastContact()
 		},
 		AppliedIndex: n.applied,
+		Replaying:    n.replaying,
 		AwaitApplied: func(ctx context.Context, index uint64) error {
 			return n.machine.progress.await(ctx, index, n.applied)
 		},
@@ -65,4 +66,22 @@ func (n *node) readIndex() messages.ReadIndex {
 // applied returns how far the state is.
 func (n *node) applied() uint64 {
 	return n.journal.silent.above(n.machine.progress.index.Load(), n.raft.AppliedIndex())
+}
+
+// replaying reports whether the state lacks what the log had at the start, and will
+// have it soon.
+func (n *node) replaying() bool {
+	if n.replayed.Load() {
+		return false
+	}
+	end, err := n.journal.LastIndex()
+	if err != nil { // the log is closed
+		return false
+	}
+	if n.replay.over(n.applied(), end) {
+		n.replayed.Store(true)
+		return false
+	}
+	_, leader := n.raft.LeaderWithID()
+	return !n.replay.hopeless(leader != "", time.Now())
 }
