@@ -243,9 +243,11 @@ func (c *chaos) settled() {
 		}
 		return text.String()
 	}
-	want := list(0, &api.QueryOptions{RequireConsistent: true})
 	for i, a := range c.agents {
-		a.Await("have in its own copy what the others have", func() bool { return list(i, &api.QueryOptions{AllowStale: true}) == want })
+		c.alike(a, func() (own, all string) {
+			// What a client has given up on may still be on its way, so both are asked anew.
+			return list(i, &api.QueryOptions{AllowStale: true}), list(0, &api.QueryOptions{RequireConsistent: true})
+		})
 	}
 	for i, a := range c.agents {
 		for _, q := range []*api.QueryOptions{nil, {RequireConsistent: true}} {
@@ -269,4 +271,25 @@ func (c *chaos) settled() {
 			}
 		}
 	}
+}
+
+// alike waits until an agent has in its own copy what all have. When it does not come
+// to that it shows both, and how far the raft of each server is.
+func (c *chaos) alike(a *agenttest.Agent, ask func() (own, all string)) {
+	c.t.Helper()
+	own, all := ask()
+	defer func() {
+		if own == all {
+			return
+		}
+		c.t.Logf("agent %s has:\n%s\nthe others:\n%s", a.Name, own, all)
+		for _, s := range c.servers {
+			info, errs, _ := s.Consul("info")
+			c.t.Logf("%s:\n%s%s", s.Name, info, errs)
+		}
+	}()
+	a.Await("have in its own copy what the others have", func() bool {
+		own, all = ask()
+		return own == all
+	})
 }
