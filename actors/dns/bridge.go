@@ -179,10 +179,6 @@ func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *
 	case r != nil:
 	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
 		return s.forward(req, set, tcp), nil
-	case partOfReverse(low.Question[0].Name):
-		r = s.zone.noData(s.query(low, set))
-	case dns.IsSubDomain("arpa.", low.Question[0].Name):
-		r = s.zone.noName(s.query(low, set))
 	default:
 		return new(dns.Msg).SetRcode(req, dns.RcodeRefused), nil
 	}
@@ -205,10 +201,12 @@ func (s *server) lookUp(low *dns.Msg, client netip.Addr, set *settings) (*respon
 	}
 	q.execute = s.execute(low, client, set)
 	r, what := s.answer(q)
+	if what != nil {
+		metrics.MeasureSinceWithLabels(what, q.now, s.labels)
+	}
 	if r == nil {
 		return nil, nil
 	}
-	metrics.MeasureSinceWithLabels(what, q.now, s.labels)
 	f := q.keep(r, what)
 	if f != nil {
 		s.kept.put(of, f)
@@ -222,15 +220,15 @@ var (
 	ptrQuery    = []string{Name, "ptr_query"}
 )
 
-// answer returns what we know and which figure counts it, or nil if the question
-// is for others.
+// answer returns what we know, or nil if the question is for others; and which figure
+// counts it, nil if none does.
 func (s *server) answer(q *query) (*response, []string) {
 	if labels, domain, ok := s.zone.domains.find(q.name); ok {
 		q.domain = domain
 		return s.zone.answer(q, labels), domainQuery
 	}
-	if addr, ok := parseReverse(q.name); ok {
-		return s.zone.reverse(q, addr), ptrQuery
+	if dns.IsSubDomain("arpa.", q.name) {
+		return s.zone.arpa(q, len(q.set.Recursors) > 0), ptrQuery
 	}
 	return nil, nil
 }

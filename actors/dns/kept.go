@@ -14,7 +14,6 @@ import (
 // basis is what a response rests upon. Whoever puts the response together notes it.
 type basis struct {
 	watch    memdb.WatchSet // closed when what was read in the catalog changes
-	oneView  bool           // something was read that cannot be watched
 	brief    bool           // the response tells the time
 	fleeting bool           // it rests on more than the catalog: it is not kept
 }
@@ -28,7 +27,6 @@ type found struct {
 	what    []string // which figure counts queries of its kind
 	set     *settings
 	first   stamp             // the view it was found in
-	oneView bool              // and is right for only
 	changes []<-chan struct{} // one is closed when it is no longer right
 	until   time.Time         // zero: for ever
 }
@@ -48,7 +46,7 @@ func (q *query) keep(r *response, what []string) *found {
 	if b.fleeting || q.view == nil {
 		return nil
 	}
-	f := &found{response: r, what: what, set: q.set, first: stampOf(q.view), oneView: b.oneView}
+	f := &found{response: r, what: what, set: q.set, first: stampOf(q.view)}
 	for ch := range b.watch {
 		f.changes = append(f.changes, ch)
 	}
@@ -70,9 +68,6 @@ func (f *found) right(view *state.View, set *settings, now time.Time, seen *stam
 	at := stampOf(view)
 	if at == *seen {
 		return true
-	}
-	if f.oneView {
-		return at == f.first
 	}
 	for _, ch := range f.changes {
 		select {

@@ -88,7 +88,11 @@ func TestPackedUntilItChanges(t *testing.T) {
 		{"settings", "a.node.consul.", "A", func(d *desk) { d.set.Publish(newSettings(defaults())) }, false},
 		{"restored_state", "a.node.consul.", "A", func(d *desk) { d.store.Abandon() }, true}, // of the same view
 		{"restored_state_and_write", "a.node.consul.", "A", func(d *desk) { d.store.Abandon(); d.put(t, node("b", "10.0.0.9")) }, false},
-		{"anything_for_ptr", "1.0.0.10.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, node("b", "10.0.0.9")) }, false},
+		{"other_node_for_ptr", "1.0.0.10.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, node("c", "10.0.0.9")) }, true},
+		{"its_node_for_ptr", "1.0.0.10.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, node("a", "10.0.0.9")) }, false},
+		{"check_for_ptr_of_nobody", "9.9.9.192.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, check("a", "", "critical")) }, true},
+		{"new_node_for_ptr_of_nobody", "9.9.9.192.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, node("c", "192.9.9.9")) }, false},
+		{"new_service_for_ptr_of_nobody", "9.9.9.192.in-addr.arpa.", "PTR", func(d *desk) { d.put(t, service("b", "db", 90, at("192.9.9.9"))) }, false},
 		{"nothing_for_ptr", "1.0.0.10.in-addr.arpa.", "PTR", func(d *desk) {}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -301,4 +305,17 @@ func FuzzPacked(f *testing.F) {
 			way = w.raw
 		}
 	})
+}
+
+// TestPTRCounted wants questions about addresses counted, whoever is there.
+func TestPTRCounted(t *testing.T) {
+	count := counters(t)
+	s := newStage(t, nil).put(t, node("a", "10.0.0.1"))
+	h := s.handler(t)
+	for i, name := range []string{"1.0.0.10.in-addr.arpa.", "9.0.0.10.in-addr.arpa.", "9.0.0.10.in-addr.arpa."} {
+		h.ServeDNS(&written{}, question4096(name, "PTR"))
+		if n := count("dns.ptr_query"); n != i+1 {
+			t.Errorf("%d questions are counted after %s, want %d", n, name, i+1)
+		}
+	}
 }

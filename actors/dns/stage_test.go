@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-metrics"
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -250,5 +251,35 @@ func (s *stage) sync(t testing.TB) {
 	case <-done:
 	case <-time.After(30 * time.Second):
 		t.Fatal("the listener is stuck")
+	}
+}
+
+// counters has what is counted and measured while the test runs counted for it, and
+// returns how often a name was.
+func counters(t testing.TB) func(name string) int {
+	t.Helper()
+	sink := metrics.NewInmemSink(time.Hour, 2*time.Hour)
+	cfg := metrics.DefaultConfig("")
+	cfg.EnableHostname, cfg.EnableRuntimeMetrics = false, false
+	if _, err := metrics.NewGlobal(cfg, sink); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = metrics.NewGlobal(cfg, &metrics.BlackholeSink{}) })
+	return func(name string) (n int) {
+		for _, interval := range sink.Data() {
+			interval.RLock()
+			for key, c := range interval.Counters {
+				if key == name || strings.HasPrefix(key, name+";") {
+					n += c.Count
+				}
+			}
+			for key, c := range interval.Samples {
+				if key == name || strings.HasPrefix(key, name+";") {
+					n += c.Count
+				}
+			}
+			interval.RUnlock()
+		}
+		return n
 	}
 }

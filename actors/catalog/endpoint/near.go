@@ -67,7 +67,7 @@ func sourceNode(env *Env, source *wire.QuerySource) string {
 		return source.Node
 	}
 	if addr, err := netip.ParseAddr(source.Ip); err == nil {
-		if node := env.View.NodeAt(addr.Unmap()); node != nil {
+		if node := env.View.NodeAt(nil, addr); node != nil {
 			return node.Node
 		}
 	}

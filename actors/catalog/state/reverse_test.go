@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-memdb"
+
 	"github.com/actor-consul/consul/messages/wire"
 )
 
@@ -46,14 +48,76 @@ func TestReverse(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			addr := netip.MustParseAddr(tc.addr)
 			node, service := "", ""
-			if n := s.View().NodeAt(addr); n != nil {
+			if n := s.View().NodeAt(nil, addr); n != nil {
 				node = n.Node
 			}
-			if svc := s.View().ServiceAt(addr); svc != nil {
+			if svc := s.View().ServiceAt(nil, addr); svc != nil {
 				service = svc.Service
 			}
 			if node != tc.node || service != tc.service {
 				t.Errorf("found node %q and service %q, want %q and %q", node, service, tc.node, tc.service)
+			}
+		})
+	}
+}
+
+// TestReverseWatch wants a question about an address to be answered anew when somebody
+// comes there or goes, and not at other writes, however many nodes there are.
+func TestReverseWatch(t *testing.T) {
+	f := newFixture(t)
+	move := func(node, to string) *fixture {
+		return f.must(func(tx *Tx) error { return tx.EnsureNode(&wire.Node{Node: node, Address: to}) })
+	}
+	serve := func(id, at string) *fixture {
+		return f.must(func(tx *Tx) error {
+			return tx.EnsureService("a", &wire.NodeService{ID: id, Service: id, Address: at})
+		})
+	}
+	move("a", "10.0.0.1") // the first neighbour of an address wakes, as a branch of the tree divides
+	move("z", "10.0.0.3")
+	serve("s", "10.1.0.1")
+	serve("y", "192.0.2.9")
+	watch := func(at string) memdb.WatchSet {
+		ws := memdb.NewWatchSet()
+		addr := netip.MustParseAddr(at)
+		if f.View().NodeAt(ws, addr) == nil {
+			f.View().ServiceAt(ws, addr)
+		}
+		if len(ws) > 2 {
+			t.Errorf("%d channels are watched for %s", len(ws), at)
+		}
+		return ws
+	}
+	gone := func() { f.do(func(tx *Tx) { tx.DeleteService("a", "s") }) }
+	for _, tc := range []struct {
+		name, at string
+		write    func()
+		wakes    bool
+	}{
+		{"other_node", "10.0.0.1", func() { move("b", "10.0.0.2") }, false},
+		{"its_node_goes", "10.0.0.1", func() { move("a", "10.0.0.9") }, true},
+		{"other_service", "10.1.0.1", func() { serve("t", "192.0.2.1") }, false},
+		{"service_without_an_address", "10.1.0.1", func() { serve("u", "") }, false},
+		{"node_comes_to_a_service", "10.1.0.1", func() { move("c", "10.1.0.1") }, true},
+		{"service_comes_to_nobody", "10.9.9.9", func() { serve("v", "10.9.9.9") }, true},
+		{"node_comes_to_nobody", "203.0.113.1", func() { move("d", "203.0.113.1") }, true},
+		{"nobody_and_another", "203.0.113.77", func() { move("e", "198.51.100.1") }, false},
+		{"a_service_goes", "10.1.0.1", func() { move("c", "10.0.0.7") }, true},
+		{"its_service_goes", "10.1.0.1", gone, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ws := watch(tc.at)
+			tc.write()
+			woken := false
+			for ch := range ws {
+				select {
+				case <-ch:
+					woken = true
+				default:
+				}
+			}
+			if woken != tc.wakes {
+				t.Errorf("woken %t, want %t", woken, tc.wakes)
 			}
 		})
 	}

@@ -45,6 +45,7 @@ const (
 	byNodeCheck   = "node_check"
 	byName        = "name"
 	byTemplate    = "template"
+	byAddress     = "address"
 
 	prefixOf = "_prefix"
 )
@@ -210,6 +211,7 @@ func nodesTable() *memdb.TableSchema {
 	uuid.AllowMissing = true
 	return table(tableNodes,
 		unique(byID, fold(func(r *wire.Node) []string { return []string{r.Node} })),
+		many(byAddress, exact(func(r *wire.Node) []string { return addressKey(r.Address) })),
 		uuid)
 }
 
@@ -217,6 +219,7 @@ func servicesTable() *memdb.TableSchema {
 	return table(tableServices,
 		unique(byID, fold(func(r *nodeService) []string { return []string{r.Node, r.Service.ID} })),
 		many(byNode, fold(func(r *nodeService) []string { return []string{r.Node} })),
+		many(byAddress, exact(func(r *nodeService) []string { return addressKey(r.Service.Address) })),
 		many(byService, fold(func(r *nodeService) []string { return []string{r.Service.Service} })),
 		many(byConnect, fold(func(r *nodeService) []string { return connectName(r.Service) })),
 		many(byKind, fold(func(r *nodeService) []string { return []string{string(r.Service.Kind)} })))
