@@ -92,6 +92,7 @@ func (p *plot) health() actor.Producer {
 		Logger:        p.cfg.Logger,
 		View:          &p.local,
 		Local:         p.at(local.Name),
+		NodeName:      p.cfg.Node.Name,
 		NodeChecks:    p.nodeChecks,
 		OutputMaxSize: s.OutputMaxSize,
 		DockerHost:    s.DockerHost,

@@ -35,7 +35,7 @@ func (a *aliasActor) Receive(ctx actor.Context) {
 	case *actor.Started:
 		a.look(ctx)
 	case *lookAgain:
-		if isLocalAlias(a.run) {
+		if isLocalAlias(a.run, a.cfg.NodeName) {
 			a.look(ctx)
 		}
 	case *due:
@@ -57,16 +57,9 @@ func (a *aliasActor) Receive(ctx actor.Context) {
 	}
 }
 
-// isLocalAlias says whether a check is an alias of a service of this agent.
-func isLocalAlias(run *wire.CheckType) bool {
-	return run.Type() == "alias" && run.AliasNode == ""
-}
-
 func (a *aliasActor) look(ctx actor.Context) {
-	if isLocalAlias(a.run) {
-		view := viewOf(a.cfg)
-		_, there := view.Services[a.run.AliasService]
-		a.show(aliased(a.id, a.run, byName(view.Checks), there))
+	if isLocalAlias(a.run, a.cfg.NodeName) {
+		a.show(aliasedHere(a.run, viewOf(a.cfg), a.cfg.NodeName))
 		a.arm(ctx, aliasEvery) // to be on the safe side
 		return
 	}
@@ -90,7 +83,7 @@ func (a *aliasActor) answered(ctx actor.Context, msg *answered) {
 		return
 	}
 	a.failures, a.index = 0, msg.node.Index
-	a.show(aliasedNode(a.id, a.run, msg.node))
+	a.show(aliasedNode(a.run, msg.node))
 	a.arm(ctx, minInterval)
 }
 

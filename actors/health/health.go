@@ -47,6 +47,8 @@ type Config struct {
 	View  *messages.Published[messages.LocalView] // required: what is registered here
 	Local ask.Address                             // required: hears the results
 
+	NodeName string // required: a check that is an alias of this node looks at what is registered here
+
 	// NodeChecks returns what the catalog has of another node, once it has changed
 	// since index, or after a while. It is called on goroutines, may wait, and ends
 	// when the context does. Required for checks that are an alias of another node's.
@@ -207,7 +209,7 @@ func (a *healthActor) statusChanged(ctx actor.Context) {
 // lookAgain has the checks that are an alias of others of this agent look at them.
 func (a *healthActor) lookAgain(ctx actor.Context) {
 	for _, k := range a.children {
-		if isLocalAlias(k.run) {
+		if isLocalAlias(k.run, a.cfg.NodeName) {
 			ctx.Send(k.pid, &lookAgain{})
 		}
 	}

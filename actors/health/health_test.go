@@ -366,6 +366,48 @@ func TestAliasOfAService(t *testing.T) {
 	})
 }
 
+// TestAliasesRecover has aliases that can see each other, or themselves: when what
+// they stand for passes again, so do they.
+func TestAliasesRecover(t *testing.T) {
+	for name, aliases := range map[string][]registration{
+		"of_the_node_itself": {{id: "x", run: &wire.CheckType{AliasNode: "n1"}}},
+		"of_one_service":     {{id: "x", run: &wire.CheckType{AliasService: "web"}}, {id: "y", run: &wire.CheckType{AliasService: "web"}}},
+		"of_each_other": {
+			{id: "x", service: "db", run: &wire.CheckType{AliasService: "web"}},
+			{id: "y", service: "web", run: &wire.CheckType{AliasService: "db"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t)
+				s.asks(func(context.Context, string, uint64) (NodeChecks, error) {
+					return NodeChecks{}, errors.New("nobody is to be asked")
+				})
+				failing := withTTL("a", time.Hour, "critical")
+				if aliases[0].run.AliasNode != "" {
+					failing.service = "" // of the node
+				}
+				s.register(append([]registration{failing}, aliases...)...)
+				s.told()
+				s.at(5 * time.Minute)
+				for _, a := range aliases {
+					if got := s.view.Load().Checks[a.id]; got.Status != "critical" || got.Output != `Aliased check "a" failing: ` {
+						t.Errorf("%s is %s: %q", a.id, got.Status, got.Output)
+					}
+				}
+				if err := s.report(t, "a", "passing", ""); err != nil {
+					t.Fatal(err)
+				}
+				for _, a := range aliases {
+					if got := s.status(a.id); got != "passing" {
+						t.Errorf("%s stays %s", a.id, got)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestAliasOfANode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

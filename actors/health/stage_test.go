@@ -56,7 +56,7 @@ func newStage(t *testing.T, register ...registration) *stage {
 	}
 	local := actortest.NewProbeFunc(t, s.sys, "local", s.local)
 	s.health, s.parent = actortest.Parent(t, s.sys, New(Config{
-		Logger: zap.New(core), View: s.view, Local: local.Address(s.sys),
+		Logger: zap.New(core), View: s.view, Local: local.Address(s.sys), NodeName: "n1",
 		NodeChecks: func(ctx context.Context, node string, index uint64) (NodeChecks, error) {
 			s.mu.Lock()
 			nodes := s.nodes

@@ -199,27 +199,67 @@ func TestResumed(t *testing.T) {
 }
 
 func TestAliased(t *testing.T) {
-	check := func(id, service, status string) *wire.HealthCheck {
-		return &wire.HealthCheck{Node: "n1", CheckID: id, Name: "check " + id, ServiceID: service, Status: status, Output: "hm"}
+	check := func(id, status string) *wire.HealthCheck {
+		return &wire.HealthCheck{CheckID: id, Name: "check " + id, Status: status, Output: "hm"}
 	}
 	for name, tt := range map[string]struct {
-		run    wire.CheckType
 		checks []*wire.HealthCheck
 		there  bool
 		want   result
 	}{
-		"no_checks":      {wire.CheckType{AliasService: "web"}, nil, true, result{"passing", "No checks found."}},
-		"no_service":     {wire.CheckType{AliasService: "web"}, nil, false, result{"critical", "Service web could not be found on node "}},
-		"passing":        {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "web", "passing")}, true, result{"passing", "All checks passing."}},
-		"warning":        {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "web", "warning"), check("b", "web", "passing")}, true, result{"warning", `Aliased check "check a" failing: hm`}},
-		"critical":       {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "web", "warning"), check("b", "web", "critical")}, true, result{"critical", `Aliased check "check b" failing: hm`}},
-		"node_counts":    {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "", "critical")}, true, result{"critical", `Aliased check "check a" failing: hm`}},
-		"others_do_not":  {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "db", "critical")}, true, result{"passing", "No checks found."}},
-		"nor_itself":     {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("own", "", "critical")}, true, result{"passing", "No checks found."}},
-		"check_is_proof": {wire.CheckType{AliasService: "web"}, []*wire.HealthCheck{check("a", "web", "passing")}, false, result{"passing", "All checks passing."}},
+		"no_checks":  {nil, true, result{"passing", "No checks found."}},
+		"no_service": {[]*wire.HealthCheck{check("a", "critical")}, false, result{"critical", "Service web could not be found on node "}},
+		"passing":    {[]*wire.HealthCheck{check("a", "passing")}, true, result{"passing", "All checks passing."}},
+		"warning":    {[]*wire.HealthCheck{check("a", "warning"), check("b", "passing")}, true, result{"warning", `Aliased check "check a" failing: hm`}},
+		"critical":   {[]*wire.HealthCheck{check("a", "warning"), check("b", "critical")}, true, result{"critical", `Aliased check "check b" failing: hm`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := aliased("own", &tt.run, slices.Values(tt.checks), tt.there); got != tt.want {
+			if got := aliased(&wire.CheckType{AliasService: "web"}, tt.checks, tt.there); got != tt.want {
+				t.Errorf("it says %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAliasedHere has aliases, critical to begin with, stand for what is registered
+// here. No alias may be critical because of what an alias has said.
+func TestAliasedHere(t *testing.T) {
+	type check struct{ id, service, status, node, alias string } // alias or node: it is one of those
+	fails := result{"critical", `Aliased check "bad" failing: hm`}
+	passes, nothing := result{"passing", "All checks passing."}, result{"passing", "No checks found."}
+	for name, tt := range map[string]struct {
+		checks []check
+		want   result
+	}{
+		"service":         {[]check{{id: "bad", service: "web", status: "critical"}, {id: "own", alias: "web", service: "a"}}, fails},
+		"node_counts":     {[]check{{id: "bad", status: "critical"}, {id: "own", alias: "web", service: "a"}}, fails},
+		"others_do_not":   {[]check{{id: "bad", service: "db", status: "critical"}, {id: "own", alias: "web", service: "a"}}, nothing},
+		"nobody_there":    {[]check{{id: "own", alias: "gone", service: "a"}}, result{"critical", "Service gone could not be found on node "}},
+		"own_node":        {[]check{{id: "fine", status: "passing"}, {id: "own", node: "N1"}}, passes},
+		"own_node_bare":   {[]check{{id: "own", node: "n1"}}, nothing},
+		"own_node_fails":  {[]check{{id: "bad", status: "critical"}, {id: "own", node: "n1"}}, fails},
+		"own_node_twice":  {[]check{{id: "own", node: "n1"}, {id: "other", node: "n1"}}, nothing},
+		"own_by_name":     {[]check{{id: "bad", service: "web", status: "critical"}, {id: "own", node: "n1", alias: "web"}}, fails},
+		"same_service":    {[]check{{id: "fine", service: "web", status: "passing"}, {id: "own", alias: "web"}, {id: "other", alias: "web"}}, passes},
+		"each_other":      {[]check{{id: "own", service: "a", alias: "b"}, {id: "other", service: "b", alias: "a"}, {id: "fine", service: "a", status: "passing"}}, passes},
+		"each_other_bad":  {[]check{{id: "own", service: "a", alias: "b"}, {id: "other", service: "b", alias: "a"}, {id: "bad", service: "a", status: "critical"}}, fails},
+		"in_a_ring":       {[]check{{id: "own", service: "a", alias: "b"}, {id: "y", service: "b", alias: "web"}, {id: "z", service: "web", alias: "a"}}, nothing},
+		"itself":          {[]check{{id: "own", service: "a", alias: "a"}}, nothing},
+		"through_others":  {[]check{{id: "own", service: "a", alias: "b"}, {id: "y", service: "b", alias: "web"}, {id: "bad", service: "web", status: "critical"}}, fails},
+		"through_a_node":  {[]check{{id: "own", service: "a", alias: "b"}, {id: "y", alias: "web"}, {id: "bad", service: "web", status: "critical"}}, fails},
+		"through_nobody":  {[]check{{id: "own", service: "a", alias: "b"}, {id: "bad", service: "b", alias: "gone"}}, fails},
+		"through_another": {[]check{{id: "own", service: "a", alias: "b"}, {id: "bad", service: "b", node: "n2", alias: "web"}}, fails},
+	} {
+		t.Run(name, func(t *testing.T) {
+			view := &messages.LocalView{Services: map[string]*wire.NodeService{"a": {}, "b": {}, "web": {}}, Checks: map[string]*wire.HealthCheck{}, Runs: map[string]*wire.CheckType{}}
+			for _, c := range tt.checks {
+				view.Checks[c.id] = &wire.HealthCheck{CheckID: c.id, Name: c.id, ServiceID: c.service, Status: c.status, Output: "hm"}
+				if c.alias != "" || c.node != "" {
+					view.Checks[c.id].Status = "critical"
+					view.Runs[c.id] = &wire.CheckType{AliasNode: c.node, AliasService: c.alias}
+				}
+			}
+			if got := aliasedHere(view.Runs["own"], view, "n1"); got != tt.want {
 				t.Errorf("it says %+v, want %+v", got, tt.want)
 			}
 		})
@@ -234,6 +274,7 @@ func TestAliasedNode(t *testing.T) {
 			{Node: "other", CheckID: "y", Status: "critical"},
 		},
 	}
+	proof := wire.HealthChecks{{Node: "n2", CheckID: "z", ServiceID: "db", Status: "passing"}, {Node: "n2", CheckID: "y", ServiceID: "web", Status: "critical"}}
 	critical := result{"critical", `Aliased check "x" failing: o`}
 	for name, tt := range map[string]struct {
 		run  wire.CheckType
@@ -246,9 +287,10 @@ func TestAliasedNode(t *testing.T) {
 		"node_bare":        {wire.CheckType{AliasNode: "n2"}, NodeChecks{Known: true}, result{"passing", "No checks found."}},
 		"service_unknown":  {wire.CheckType{AliasNode: "n2", AliasService: "db"}, NodeChecks{Known: true}, result{"critical", "Service db could not be found on node n2"}},
 		"checks_of_others": {wire.CheckType{AliasNode: "n3"}, NodeChecks{Known: true, Checks: n.Checks}, result{"passing", "No checks found."}},
+		"check_is_proof":   {wire.CheckType{AliasNode: "n2", AliasService: "db"}, NodeChecks{Known: true, Checks: proof}, result{"passing", "All checks passing."}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := aliasedNode("own", &tt.run, tt.node); got != tt.want {
+			if got := aliasedNode(&tt.run, tt.node); got != tt.want {
 				t.Errorf("it says %+v, want %+v", got, tt.want)
 			}
 		})
