@@ -222,6 +222,8 @@ func (p *plot) leader() actor.Producer {
 		Deregister: p.deregister,
 		Initialize: p.initialize,
 		Report:     p.report,
+
+		ReconnectTimeout: p.cfg.LAN.ReconnectTimeout,
 	})
 }
 

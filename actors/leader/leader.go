@@ -69,6 +69,10 @@ type Config struct {
 	WAN        *messages.Published[messages.PoolView]   // nil where there is no WAN pool
 	Catalog    func() Catalog                           // required: the newest state
 
+	// ReconnectTimeout is for how long a node that the pool does not know stays in the
+	// catalog, critical. Required.
+	ReconnectTimeout time.Duration
+
 	// Register and Deregister write to the catalog. They are called on goroutines
 	// and may wait.
 	Register   func(context.Context, *wire.RegisterRequest) error   // required
@@ -118,6 +122,7 @@ type reign struct {
 	outdated    bool // a snapshot was restored meanwhile
 	busy        bool // a goroutine is writing
 
+	absent  *absence
 	graves  graveyard
 	sweeper *time.Timer // nil before the first sweep
 }
@@ -229,7 +234,7 @@ func (a *leaderActor) nameOf(msg *messages.NewLeader) string {
 }
 
 func (a *leaderActor) becomeLeader(ctx actor.Context, term uint64) {
-	r := &reign{term: term}
+	r := &reign{term: term, absent: newAbsence(a.cfg.ReconnectTimeout)}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	a.reign = r
 	a.establish(ctx)
@@ -296,6 +301,9 @@ func (a *leaderActor) established(ctx actor.Context, msg *established) {
 func (a *leaderActor) membersChanged(ctx actor.Context, msg *messages.MembersChanged) {
 	a.tellServers(msg.Members)
 	if msg.Pool == messages.LAN {
+		if msg.Change == messages.Reaped && a.reign != nil {
+			a.reign.absent.reap(msg.Members)
+		}
 		a.reconcile(ctx)
 	}
 }
@@ -342,8 +350,8 @@ func (a *leaderActor) changes() []*change {
 		return nil
 	}
 	catalog := a.cfg.Catalog()
-	has := func(m messages.Member) (e entry) {
-		e.node, e.serf, e.consul = catalog.NodeEntry(m.Name)
+	stored := func(node string) (e entry) {
+		e.node, e.serf, e.consul = catalog.NodeEntry(node)
 		return e
 	}
 	var all []*change
@@ -351,7 +359,7 @@ func (a *leaderActor) changes() []*change {
 		if m.Tags["dc"] != a.cfg.Datacenter {
 			continue
 		}
-		known := has(m)
+		known := stored(m.Name)
 		if c := a.self.impostor(m, known); c != nil {
 			all, known = append(all, c), entry{}
 		}
@@ -359,7 +367,7 @@ func (a *leaderActor) changes() []*change {
 			all = append(all, c)
 		}
 	}
-	return append(all, a.self.strays(pool.Members, catalog.MonitoredNodes())...)
+	return append(all, a.self.strays(pool.Members, catalog.MonitoredNodes(), stored, a.reign.absent, time.Now())...)
 }
 
 func (a *leaderActor) written(ctx actor.Context, msg *written) {

@@ -119,7 +119,7 @@ func newStage(t *testing.T) *stage {
 	})
 	s.leader = actortest.Spawn(t, sys, New(Config{
 		Logger: zap.NewNop(), NodeName: "s1", Datacenter: "dc1",
-		Raft: s.raft.Address(sys), Status: &s.status, LAN: &s.lan,
+		Raft: s.raft.Address(sys), Status: &s.status, LAN: &s.lan, ReconnectTimeout: 72 * time.Hour,
 		Catalog:  func() Catalog { return s.catalog },
 		Register: s.catalog.register, Deregister: s.catalog.deregister,
 		Report: func() { s.reports.Add(1) },
@@ -203,6 +203,13 @@ func TestLeader(t *testing.T) {
 		time.Sleep(2 * lookInterval)
 		synctest.Wait()
 		s.want(t, "who has lost leadership writes nothing")
+
+		s.members(one)
+		s.lead()
+		s.want(t, "who is missing when leadership is gained is critical", "n critical")
+		time.Sleep(72*time.Hour + lookInterval)
+		synctest.Wait()
+		s.want(t, "and goes when it has been for long", "n gone")
 	})
 }
 
@@ -277,7 +284,7 @@ func TestRestoredState(t *testing.T) {
 		other.node.ID = "id-of-old"
 		stray := stored(client("old", messages.MemberAlive), wire.HealthPassing)
 		s.restore(map[string]entry{"s1": other, "n": stored(two, wire.HealthCritical), "old": stray})
-		s.want(t, "and who is there as another is made right", "s1 gone", "s1 passing", "n passing", "old gone")
+		s.want(t, "and who is there as another is made right", "s1 gone", "s1 passing", "n passing", "old critical")
 	})
 }
 

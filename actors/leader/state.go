@@ -97,26 +97,6 @@ func (s self) left(m messages.Member, has entry) *change {
 	}
 }
 
-// strays returns the writes for nodes that the catalog has by their membership,
-// and that the pool knows no more: they were reaped, or left while nobody led.
-func (s self) strays(members []messages.Member, monitored []string) []*change {
-	known := make(map[string]bool, len(members))
-	for _, m := range members {
-		known[m.Name] = true
-	}
-	var all []*change
-	for _, node := range monitored {
-		if known[node] || node == s.name {
-			continue
-		}
-		all = append(all, &change{
-			deregister: &wire.DeregisterRequest{Datacenter: s.datacenter, Node: node},
-			news:       "member '" + node + "' is not in the pool any more, deregistering",
-		})
-	}
-	return all
-}
-
 func (s self) registration(m messages.Member, service *wire.NodeService, status, output string) *wire.RegisterRequest {
 	return &wire.RegisterRequest{
 		Datacenter: s.datacenter,
@@ -124,18 +104,17 @@ func (s self) registration(m messages.Member, service *wire.NodeService, status,
 		ID:         m.Tags["id"],
 		Address:    m.Addr.String(),
 		Service:    service,
-		Check: &wire.HealthCheck{
-			Node:    m.Name,
-			CheckID: wire.SerfCheckID,
-			Name:    wire.SerfCheckName,
-			Status:  status,
-			Output:  output,
-		},
+		Check:      serfHealth(m.Name, status, output),
 		// What a node that is there already says of itself, its addresses and
 		// metadata, it writes itself, also when it has moved. What was read of it here
 		// may be older than what it has just written.
 		SkipNodeUpdate: true,
 	}
+}
+
+// serfHealth is the check of a node that says how its membership is.
+func serfHealth(node, status, output string) *wire.HealthCheck {
+	return &wire.HealthCheck{Node: node, CheckID: wire.SerfCheckID, Name: wire.SerfCheckName, Status: status, Output: output}
 }
 
 // service returns the service that a server offers, or nil for a client.

@@ -2,7 +2,9 @@ package leader
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
@@ -135,10 +137,66 @@ func TestServerOffersConsul(t *testing.T) {
 }
 
 func TestStrays(t *testing.T) {
+	began := time.Now()
+	passing := stored(client("gone", messages.MemberAlive), wire.HealthPassing)
+	critical := stored(client("gone", messages.MemberAlive), wire.HealthCritical)
 	members := []messages.Member{client("here", messages.MemberAlive), client("failed", messages.MemberFailed)}
-	all := us.strays(members, []string{"here", "failed", "gone", "s1"})
-	if len(all) != 1 || all[0].deregister.Node != "gone" {
-		t.Errorf("strays: %d, want the one that is gone", len(all))
+	as := func(id string, e entry) entry {
+		node := *e.node
+		node.ID = id
+		e.node = &node
+		return e
+	}
+	tests := []struct {
+		name   string
+		has    entry
+		after  time.Duration // that it is looked at again
+		reaped bool
+		want   string
+	}{
+		{name: "unknown_after_a_start", has: passing, want: "gone critical"},
+		{name: "is_so_already", has: critical},
+		{name: "for_long", has: critical, after: time.Hour - 1},
+		{name: "for_too_long", has: critical, after: time.Hour, want: "gone deregistered"},
+		{name: "given_up_by_the_pool", has: passing, reaped: true, want: "gone deregistered"},
+		{name: "has_another_name_now", has: as(strings.ToUpper(members[0].Tags["id"]), critical), want: "gone deregistered"},
+		{name: "without_an_id", has: as("", passing), want: "gone critical"},
+		{name: "deregistered_meanwhile"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			absent := newAbsence(time.Hour)
+			find := func(at time.Time) (got []string) {
+				for _, c := range us.strays(members, []string{"here", "failed", "gone", "s1"}, func(string) entry { return tt.has }, absent, at) {
+					if c.register != nil {
+						got = append(got, c.register.Node+" "+c.register.Check.Status)
+					} else {
+						got = append(got, c.deregister.Node+" deregistered")
+					}
+				}
+				return got
+			}
+			if tt.after > 0 {
+				find(began)
+			}
+			if tt.reaped {
+				absent.reap([]messages.Member{client("gone", messages.MemberFailed)})
+			}
+			if got := strings.Join(find(began.Add(tt.after)), ", "); got != tt.want {
+				t.Errorf("written %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAbsenceEnds: who was there in between begins anew.
+func TestAbsenceEnds(t *testing.T) {
+	absent, now := newAbsence(time.Hour), time.Now()
+	absent.over("n", now)
+	absent.reap([]messages.Member{client("n", messages.MemberFailed)})
+	absent.back("n")
+	if absent.over("n", now.Add(2*time.Hour)) {
+		t.Error("what was before it came back counts")
 	}
 }
 
