@@ -68,11 +68,27 @@ func (s *situation) strangers() (problems []string) {
 		case !s.foreign(said.peers):
 			continue
 		}
-		problems = append(problems, fmt.Sprintf("%s has a peer set of its own (%s) and is not taken into this one (%s): it was started with -bootstrap, or with another -bootstrap-expect, "+
-			"or belongs to another cluster; stop it, move its data directory away and start it without -bootstrap",
-			r.describe(), addresses(said.peers), addresses(s.peers)))
+		problems = append(problems, fmt.Sprintf("%s has a peer set of its own (%s) and is not taken into this one (%s): one of the two was begun with -bootstrap, or with another -bootstrap-expect, "+
+			"or belongs to another cluster; %s",
+			r.describe(), addresses(said.peers), addresses(s.peers), giveUp(r, len(s.peers), len(said.peers))))
 	}
 	return problems
+}
+
+// giveUp says which side is to be given up: the smaller, whichever of them is ours.
+// Both leaders say so, and an operator who does as one of them says must not wipe the
+// cluster because of a stray server. Where both are of one size nobody here can know.
+func giveUp(r *resident, ours, theirs int) string {
+	switch {
+	case theirs < ours:
+		return fmt.Sprintf("this one is the larger: stop %q, move its data directory away and start it without -bootstrap", r.Name)
+	case theirs == ours:
+		return "both are of one size: decide whose data is to be kept, stop the others, move their data directories away and start them without -bootstrap"
+	case ours == 1:
+		return "that one is the larger: stop this server, move its data directory away and start it without -bootstrap"
+	default:
+		return "that one is the larger: stop the servers of this one, move their data directories away and start them without -bootstrap"
+	}
 }
 
 func addresses(peers []messages.RaftServer) string {

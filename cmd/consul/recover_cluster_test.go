@@ -73,8 +73,8 @@ func TestBootstrapBeside(t *testing.T) {
 	for _, a := range append(c.others(leader), leader) {
 		c.awaitMember("stray", serfAlive, a)
 	}
-	leader.AwaitOutput(`server "stray" \(ID "[^"]+", 127\.0\.0\.104:\d+\) has a peer set of its own \(127\.0\.0\.104:\d+\) and is not taken into this one \(127\.0\.0\.10`)
-	stray.AwaitOutput(`server "s1" .* has a peer set of its own \(.*127\.0\.0\.102:.*\) and is not taken into this one \(127\.0\.0\.104:\d+\)`)
+	leader.AwaitOutput(`server "stray" \(ID "[^"]+", 127\.0\.0\.104:\d+\) has a peer set of its own \(127\.0\.0\.104:\d+\) and is not taken into this one \(127\.0\.0\.10.* this one is the larger: stop "stray", move its`)
+	stray.AwaitOutput(`server "s1" .* has a peer set of its own \(.*127\.0\.0\.102:.*\) and is not taken into this one \(127\.0\.0\.104:\d+\): .* that one is the larger: stop this server, move its`)
 	if addr := stray.AwaitLeader(); addr != stray.ServerAddr {
 		t.Errorf("%s leads where stray is alone", addr)
 	}
