@@ -11,7 +11,7 @@ type DNSConfig struct {
 	OnlyPassing       bool
 	UDPAnswerLimit    int
 	ARecordLimit      int
-	UDPResponseRate   int // answers a second to one public network; 0: no limit
+	UDPResponseRate   int // answers of 512 bytes a second to one public network; 0: no limit
 	EnableTruncate    bool
 	DisableCompress   bool
 	NodeMetaTXT       bool // TXT records with node metadata beside A and SRV

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -56,10 +57,11 @@ func (d *desk) ask(t testing.TB, req *dns.Msg) (*dns.Msg, bool) {
 // written is a client that takes one answer.
 type written struct {
 	dns.ResponseWriter
-	raw []byte
+	from *net.UDPAddr // nil: nobody in particular
+	raw  []byte
 }
 
-func (w *written) RemoteAddr() net.Addr            { return &net.UDPAddr{} }
+func (w *written) RemoteAddr() net.Addr            { return cmp.Or(w.from, new(net.UDPAddr)) }
 func (w *written) Write(raw []byte) (int, error)   { w.raw = bytes.Clone(raw); return len(raw), nil }
 func (w *written) WriteMsg(m *dns.Msg) (err error) { w.raw, err = m.Pack(); return err }
 

@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -95,5 +97,79 @@ func TestSlip(t *testing.T) {
 				t.Errorf("% x is answered with % x", packet, answer)
 			}
 		}
+	}
+}
+
+// TestCharged wants answers to be paid for by their size, by whomever they are sent.
+func TestCharged(t *testing.T) {
+	now, from, private := time.Unix(1000, 0), netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("10.0.0.1")
+	r := newRates()
+	count := func(from netip.Addr) (n int) {
+		for range 200 {
+			if r.take(from, 100, now) == verdictAnswer {
+				n++
+			}
+		}
+		return n
+	}
+	for _, tc := range []struct {
+		name string
+		size int // of an answer
+		want int // answers that are left for that second
+	}{
+		{"none", 0, 100}, {"one_token", 512, 100}, {"two", 513, 99}, {"eight", 4096, 93}, {"more_than_there_are", 512 * 201, 0}, {"paid_the_second_after", 0, 0}, {"and_then_well_again", 0, 100},
+	} {
+		now = now.Add(time.Second)
+		r.charge(from, 100, tc.size)
+		r.charge(private, 100, tc.size)
+		if got := count(from); got != tc.want {
+			t.Errorf("%s: %d answers, want %d", tc.name, got, tc.want)
+		}
+		if got := count(private); got != 200 {
+			t.Errorf("%s: %d answers to a private network, want all", tc.name, got)
+		}
+	}
+	r.charge(from, 0, 1<<20)
+	if now = now.Add(time.Second); count(from) != 100 {
+		t.Error("what is sent without a limit is charged")
+	}
+}
+
+// factor is how many times larger an answer over UDP can be than its query, as
+// DESIGN.md says.
+const factor = 91
+
+// TestAmplification asks the shortest questions that there are for the most that
+// there is, and wants the answers bounded, and what is sent to one network in a second
+// whether it is packed or not.
+func TestAmplification(t *testing.T) {
+	d := newDesk(t, func(cfg *Config) { cfg.DNS.UDPResponseRate = 100 })
+	crowd(t, d.stage, 5000)
+	for i := range 5000 {
+		d.put(t, service(fmt.Sprintf("node-%04d", i), "s", 80))
+	}
+	victim := &net.UDPAddr{IP: net.IPv4(198, 51, 100, 1), Port: 53}
+	sent, asked := 0, 0
+	for i := range 1000 {
+		req := new(dns.Msg).SetQuestion("s.service.consul.", []uint16{dns.TypeA, dns.TypeSRV, dns.TypeANY}[i%3]).SetEdns0(dns.MaxMsgSize, false)
+		raw, err := req.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked += len(raw)
+		answer := d.reader.limit(raw, victim.AddrPort().Addr().Unmap(), time.Unix(1000, 0))
+		if answer == nil {
+			w := &written{from: victim}
+			d.reader.ServeDNS(w, req)
+			answer = w.raw
+		}
+		if len(answer) > maxUDPSize || len(answer) > factor*len(raw) {
+			t.Fatalf("%d bytes answer %d", len(answer), len(raw))
+		}
+		sent += len(answer)
+	}
+	hints := 1000 / 2 * 47
+	if most := 100*tokenSize + maxUDPSize + hints; sent > most {
+		t.Errorf("%d bytes in a second for %d, want at most %d", sent, asked, most)
 	}
 }

@@ -52,7 +52,21 @@ func (r *reader) decorate(base dns.Reader) dns.Reader {
 }
 
 // ServeDNS implements dns.Handler for what has been passed on.
-func (r *reader) ServeDNS(w dns.ResponseWriter, req *dns.Msg) { r.server.serveDNS(w, req, r.learn) }
+func (r *reader) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
+	r.server.serveDNS(charged{w, r}, req, r.learn)
+}
+
+// charged is a client whose network pays for the size of its answer.
+type charged struct {
+	dns.ResponseWriter
+	reader *reader
+}
+
+// Write implements dns.ResponseWriter.
+func (c charged) Write(raw []byte) (int, error) {
+	c.reader.charge(addressOf(c.RemoteAddr()), len(raw))
+	return c.ResponseWriter.Write(raw)
+}
 
 // learn is called on the goroutines of queries.
 func (r *reader) learn(req *dns.Msg, f *found) {
@@ -81,12 +95,13 @@ func (r *reader) ReadUDP(conn *net.UDPConn, _ time.Duration) ([]byte, *dns.Sessi
 			return append([]byte(nil), r.in[:n]...), from, nil
 		}
 		if len(answer) > 0 {
+			r.charge(at, len(answer))
 			_, _ = dns.WriteToSessionUDP(conn, answer, from) // a client may be gone
 		}
 	}
 }
 
-// limit holds the answers to one network to a rate. It returns nil for a query that
+// limit holds what goes to one network to a rate. It returns nil for a query that
 // is to be answered, and an empty answer for one that is not.
 func (r *reader) limit(raw []byte, from netip.Addr, now time.Time) []byte {
 	v := r.rates.take(from, r.server.settings.Load().UDPResponseRate, now)
@@ -105,6 +120,11 @@ func (r *reader) limit(raw []byte, from netip.Addr, now time.Time) []byte {
 		}
 	}
 	return r.out[:0]
+}
+
+// charge is called on any goroutine.
+func (r *reader) charge(to netip.Addr, size int) {
+	r.rates.charge(to, r.server.settings.Load().UDPResponseRate, size)
 }
 
 // slip answers a header with its question that the client should use TCP.

@@ -10,8 +10,8 @@ import (
 
 // The sizes of messages in bytes, and the numbers of records.
 const (
-	minUDPSize = 512   // without EDNS (RFC 1035), and the least with it
-	maxUDPSize = 65467 // what fits in a datagram
+	minUDPSize = 512  // without EDNS (RFC 1035), and the least with it
+	maxUDPSize = 4096 // whatever the client takes: it may not be the client who gets it
 	maxTCPSize = 65535
 	minRecord  = 11 // no record is smaller, compressed or not
 
