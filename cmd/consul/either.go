@@ -113,8 +113,9 @@ func (c *eitherCommand) dial() (agent askedAgent, ok bool) {
 }
 
 func (c *eitherCommand) dialHTTP() (askedAgent, bool) {
-	agent, ok := c.client()
-	return httpAgent{agent}, ok
+	cfg := c.http.config()
+	agent, ok := c.connect(cfg)
+	return httpAgent{agent, cfg.HttpClient}, ok
 }
 
 // listens reports whether somebody is at a TCP address.

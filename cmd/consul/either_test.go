@@ -105,7 +105,7 @@ func TestHTTPOfConsul(t *testing.T) {
 	}{
 		{name: "reload", args: []string{"reload"}, out: "Configuration reload triggered\n", want: "PUT /v1/agent/reload"},
 		{name: "leave", args: []string{"leave"}, out: "Graceful leave complete\n", want: "PUT /v1/agent/leave"},
-		{name: "leave_forced", args: []string{"leave", "-force"}, status: 1, err: "-force needs the agent's RPC"},
+		{name: "leave_forced", args: []string{"leave", "-force"}, out: "Graceful leave complete\n", want: "PUT /v1/agent/leave?force=1"},
 		{name: "force_leave", args: []string{"force-leave", "-prune", "-wan", "s1.dc2"}, want: "PUT /v1/agent/force-leave/s1.dc2?prune=1&wan=1"},
 		{name: "join_one_of_two", args: []string{"join", "10.0.0.1", "down"}, err: "Error joining the cluster: down: ",
 			out: "Successfully joined cluster by contacting 1 nodes.\n", want: "PUT /v1/agent/join/down"},

@@ -70,7 +70,12 @@ func (c *httpCommand) staleFlag() {
 // client returns a client of the agent. Where ok is false the user has been told
 // why, and the command is to return 1.
 func (c *httpCommand) client() (agent *api.Client, ok bool) {
-	agent, err := api.NewClient(c.http.config())
+	return c.connect(c.http.config())
+}
+
+// connect does so with a configuration, which then has the http.Client that is used.
+func (c *httpCommand) connect(cfg *api.Config) (agent *api.Client, ok bool) {
+	agent, err := api.NewClient(cfg)
 	if err != nil {
 		c.failed("Error connecting to Consul agent: %s", err)
 		return nil, false

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 )
 
 // httpAgent is an agent that is asked over HTTP. It may be one of Consul.
-type httpAgent struct{ *api.Client }
+type httpAgent struct {
+	*api.Client
+	web *http.Client // that which it speaks through
+}
 
 var _ askedAgent = httpAgent{}
 
@@ -110,12 +114,24 @@ func keyringAnswer(told []*api.KeyringResponse, primary bool) *agentrpc.KeyringR
 	return answer
 }
 
-// Leave implements askedAgent. Consul's client has no way to say force.
+// Leave implements askedAgent. Consul's client has no word for force.
 func (a httpAgent) Leave(force bool, _ func(agentrpc.LeaveRecord)) error {
 	if force {
-		return errors.New("-force needs the agent's RPC: use -rpc-addr, or PUT /v1/agent/leave?force")
+		a.web.Transport = forcing{a.web.Transport}
 	}
 	return a.Agent().Leave()
+}
+
+// forcing has each request say ?force on its way.
+type forcing struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (f forcing) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	q := r.URL.Query()
+	q.Set("force", "1")
+	r.URL.RawQuery = q.Encode()
+	return f.RoundTripper.RoundTrip(r)
 }
 
 // Members implements askedAgent.

@@ -33,7 +33,7 @@ $ consul leave
 ...
 Graceful leave complete`,
 	})}
-	c.flags.BoolVar(&c.force, "force", false, "leave although the cluster loses its quorum; over RPC only")
+	c.flags.BoolVar(&c.force, "force", false, "leave although the cluster loses its quorum")
 	return c
 }
 
