@@ -139,6 +139,7 @@ type Services struct {
 	OutputMaxSize                   int // bytes; 0: the default
 	SidecarMinPort, SidecarMaxPort  int
 	DockerHost                      string // as in DOCKER_HOST
+	AgentTLS                        bool   // checks use the certificates of this agent
 }
 
 // Connect is the certificate authority of the service mesh.

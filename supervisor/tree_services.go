@@ -88,7 +88,7 @@ func (p *plot) proposeCoordinates(ctx context.Context, all wire.Coordinates) err
 
 func (p *plot) health() actor.Producer {
 	s, log := p.cfg.Services, p.cfg.Logger.Named("agent").Named(health.Name)
-	return health.New(health.Config{
+	cfg := health.Config{
 		Logger:        p.cfg.Logger,
 		View:          &p.local,
 		Local:         p.at(local.Name),
@@ -97,7 +97,11 @@ func (p *plot) health() actor.Producer {
 		OutputMaxSize: s.OutputMaxSize,
 		DockerHost:    s.DockerHost,
 		Guard:         func(produce actor.Producer) actor.Producer { return guarded(produce, log) },
-	})
+	}
+	if s.AgentTLS {
+		cfg.TLS = p.keys.Checks
+	}
+	return health.New(cfg)
 }
 
 // The bounds on what a check that is an alias sees of another node: it may be a

@@ -3,6 +3,7 @@
 //
 //	supervisor ──LoadCertificates──▶ certs ──set (published)──▶ Keychain
 //	serverrpc, http ──Incoming, HTTPS, AuthorizeServer──▶ Keychain ◀──Outgoing── who dials servers
+//	health ──Checks──▶ Keychain
 //
 // What is read is made into an immutable set of configurations for crypto/tls, which
 // each new connection takes from the Keychain. New certificates therefore need no

@@ -197,3 +197,25 @@ func TestHTTPS(t *testing.T) {
 		t.Errorf("with one: %+v, %v", got, err)
 	}
 }
+
+// TestChecks takes what a check begins with from what is in force, also where nobody is
+// to be verified on port 8300.
+func TestChecks(t *testing.T) {
+	k := NewKeychain("dc1", "consul")
+	if conf := k.Checks(); conf.RootCAs == nil || conf.GetClientCertificate != nil {
+		t.Error("an empty keychain trusts somebody")
+	}
+	ca := catest.New(t, "ours")
+	for range 2 {
+		f := ca.Client()
+		set, _, err := judged(t, messages.TLSSection{CAFile: ca.File, CertFile: f.Cert, KeyFile: f.Key}, messages.TLSSection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.newest.Publish(set)
+		shown, err := k.Checks().GetClientCertificate(nil)
+		if err != nil || shown != set.rpc.cert || k.Checks().RootCAs != set.rpc.roots || k.Checks().InsecureSkipVerify {
+			t.Errorf("shows %v, %v", shown, err)
+		}
+	}
+}

@@ -39,12 +39,9 @@ func incoming(s *side) *tls.Config {
 	return conf
 }
 
-// outgoing shows the certificate whatever authorities the server names: its refusal
+// dialling shows the certificate whatever authorities the server names: its refusal
 // says more than our silence.
-func outgoing(s *side) *tls.Config {
-	if !s.VerifyOutgoing && !s.VerifyServerHostname {
-		return nil
-	}
+func dialling(s *side) *tls.Config {
 	conf := s.basic()
 	conf.Certificates = nil
 	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -53,6 +50,14 @@ func outgoing(s *side) *tls.Config {
 		}
 		return s.cert, nil
 	}
+	return conf
+}
+
+func outgoing(s *side) *tls.Config {
+	if !s.VerifyOutgoing && !s.VerifyServerHostname {
+		return nil
+	}
+	conf := dialling(s)
 	if !s.VerifyServerHostname { // then its certificate may be for any name
 		roots := s.roots
 		conf.InsecureSkipVerify = true //nolint:gosec // what follows is the verification

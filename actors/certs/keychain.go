@@ -77,6 +77,16 @@ func (k *Keychain) Outgoing(datacenter string) (*tls.Config, error) {
 	return conf, nil
 }
 
+// Checks returns how to speak TLS to a service that is checked: with the authorities
+// and the certificate of port 8300, whatever else is to be verified there. Without
+// authorities they are those of the system. No name is in it.
+func (k *Keychain) Checks() *tls.Config {
+	if s := k.newest.Load(); s != nil {
+		return s.checks
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()} // nobody passes
+}
+
 // HTTPS returns how to speak TLS to who connects to the HTTPS port. It is for the life
 // of the listener: each connection takes the newest certificates.
 func (k *Keychain) HTTPS() *tls.Config {

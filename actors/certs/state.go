@@ -27,6 +27,7 @@ type set struct {
 	incoming *tls.Config // for port 8300; nil: there is no certificate
 	outgoing *tls.Config // for the port 8300 of others; nil: without TLS
 	web      *tls.Config // for HTTPS; nil: there is no certificate
+	checks   *tls.Config // for the services of this agent
 
 	dated []dated
 	print [sha256.Size]byte // differs when anything does
@@ -55,7 +56,7 @@ func judge(rpc, https *material, r rules, now time.Time) (s *set, odd []string, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("tls.https: %w", err)
 	}
-	s.incoming, s.outgoing, s.web = incoming(&s.rpc), outgoing(&s.rpc), web(&s.https)
+	s.incoming, s.outgoing, s.web, s.checks = incoming(&s.rpc), outgoing(&s.rpc), web(&s.https), dialling(&s.rpc)
 	s.print = fingerprint(rpc, https)
 	s.dated = distinct(s.dated)
 	return s, slices.Compact(slices.Sorted(slices.Values(odd))), nil

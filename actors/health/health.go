@@ -57,8 +57,11 @@ type Config struct {
 	// OutputMaxSize is how many bytes of the output of a check are kept; 0 means
 	// DefaultOutputMaxSize. A check may ask for less.
 	OutputMaxSize int
-	// TLS is what connections that use it begin with; nil: the defaults.
-	TLS *tls.Config
+	// TLS returns the certificates of this agent, for connections of checks that use
+	// TLS: each begins with what is in force then. They expect the name of this node at
+	// the other end, unless the check says another, as in Consul. It is called on
+	// goroutines. nil: the defaults, and the name that the check connects to.
+	TLS func() *tls.Config
 	// DockerHost is where Docker listens, as in DOCKER_HOST; empty means its socket.
 	DockerHost string
 

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -48,13 +49,14 @@ func failing(format string, args ...any) result {
 	return result{wire.HealthCritical, fmt.Sprintf(format, args...)}
 }
 
-// tlsConfig returns how a check speaks TLS.
+// tlsConfig returns how a check speaks TLS, once: certificates may be other ones the
+// next time.
 func tlsConfig(cfg *Config, run *wire.CheckType, protocols ...string) *tls.Config {
-	c := cfg.TLS.Clone()
-	if c == nil {
-		c = &tls.Config{MinVersion: tls.VersionTLS12}
+	c, name := &tls.Config{MinVersion: tls.VersionTLS12}, ""
+	if cfg.TLS != nil {
+		c, name = cfg.TLS().Clone(), cfg.NodeName
 	}
-	c.ServerName = run.TLSServerName
+	c.ServerName = cmp.Or(run.TLSServerName, name)
 	c.InsecureSkipVerify = run.TLSSkipVerify //nolint:gosec // the check says so
 	c.NextProtos = protocols
 	return c

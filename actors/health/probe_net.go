@@ -21,17 +21,19 @@ const userAgent = "Consul Health Check"
 // httpRequest returns the probe that makes a request: it passes with a status of
 // 2xx, warns with 429, and is critical with any other.
 func httpRequest(cfg *Config, run *wire.CheckType, most int) probe {
-	client := &http.Client{Transport: &http.Transport{
-		Proxy:             http.ProxyFromEnvironment,
-		DisableKeepAlives: true, // a connection that was closed meanwhile would fail a check
-		TLSClientConfig:   tlsConfig(cfg, run),
-		ForceAttemptHTTP2: true,
-	}}
-	if run.DisableRedirects {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
 	method := cmp.Or(run.Method, http.MethodGet)
 	return func(ctx context.Context) result {
+		transport := &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			DisableKeepAlives: true, // a connection that was closed meanwhile would fail a check
+			TLSClientConfig:   tlsConfig(cfg, run),
+			ForceAttemptHTTP2: true,
+		}
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport}
+		if run.DisableRedirects {
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		}
 		req, err := http.NewRequestWithContext(ctx, method, run.HTTP, strings.NewReader(run.Body))
 		if err != nil {
 			return failing("%s", err)

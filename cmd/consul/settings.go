@@ -80,6 +80,7 @@ func settings(rt *config.Runtime, nodeID string) supervisor.Config {
 			SidecarMinPort:      rt.Ports.SidecarMin,
 			SidecarMaxPort:      rt.Ports.SidecarMax,
 			DockerHost:          os.Getenv("DOCKER_HOST"),
+			AgentTLS:            rt.EnableAgentTLSForChecks,
 		},
 		Connect: connect(rt.Connect),
 		DNS:     supervisor.DNS{Addrs: addresses(rt.DNSListeners), Domain: rt.Domain, AltDomain: rt.AltDomain, Config: dnsConfig(rt)},

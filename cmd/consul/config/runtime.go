@@ -144,6 +144,8 @@ type Runtime struct {
 	// files.
 	EnableScriptChecks      bool `config:"enable_script_checks"`
 	EnableLocalScriptChecks bool `config:"enable_local_script_checks"`
+	// EnableAgentTLSForChecks has checks show the agent's certificate, and trust its authorities.
+	EnableAgentTLSForChecks bool `config:"enable_agent_tls_for_checks"`
 
 	DefaultQueryTime time.Duration `config:"default_query_time"` // at most MaxQueryTime
 	MaxQueryTime     time.Duration `config:"max_query_time"`
