@@ -41,6 +41,8 @@ type server struct {
 	end    context.CancelFunc
 	flight atomic.Int64 // queries in flight
 
+	crowded seldom // there are too many connections
+
 	executing chan struct{} // one for each prepared query that is being carried out
 
 	sockets []socket
@@ -61,18 +63,19 @@ func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], r
 // serve answers at the sockets, which it owns.
 func (s *server) serve(sockets []socket) {
 	s.sockets = sockets
-	slots := make(chan struct{}, s.cfg.Limits.TCPConns)
+	all := &room{seats: newSeats(s.cfg.Limits.TCPConns, s.cfg.Limits.TCPConnsEach)}
 	for _, at := range sockets {
 		for _, conn := range at.udp {
 			r := newReader(s)
 			s.start(&dns.Server{PacketConn: conn, Handler: r, DecorateReader: r.decorate, UDPSize: udpBuffer}, "UDP "+at.addr().String())
 		}
 		s.start(&dns.Server{
-			Handler:       s,
-			Listener:      &limited{Listener: at.tcp, end: s.ctx.Done(), slots: slots, timeout: s.cfg.Limits.WriteTimeout, refused: s.refused},
-			ReadTimeout:   s.cfg.Limits.ReadTimeout,
-			IdleTimeout:   func() time.Duration { return s.cfg.Limits.IdleTimeout },
-			MaxTCPQueries: s.cfg.Limits.TCPQueries,
+			Handler:        s,
+			Listener:       &limited{Listener: at.tcp, end: s.ctx.Done(), room: all, timeout: s.cfg.Limits.WriteTimeout, shed: s.shed, refused: s.refused},
+			DecorateReader: mark,
+			ReadTimeout:    s.cfg.Limits.ReadTimeout,
+			IdleTimeout:    func() time.Duration { return s.cfg.Limits.IdleTimeout },
+			MaxTCPQueries:  s.cfg.Limits.TCPQueries,
 		}, "TCP "+at.addr().String())
 	}
 }
@@ -284,11 +287,24 @@ func (s *server) invalid(_ []byte, err error) {
 	s.log.Debug("a packet is no DNS message", zap.Error(err))
 }
 
-// refused counts a connection that was one too many. Only the first in a row is
-// worth a line.
-func (s *server) refused(first bool) {
+// shed counts a connection that ended so that another could begin.
+func (s *server) shed() { metrics.IncrCounter([]string{Name, "connections_shed"}, 1) }
+
+// refused counts a connection that was one too many.
+func (s *server) refused(from netip.Addr) {
 	metrics.IncrCounter([]string{Name, "connections_refused"}, 1)
-	if first {
-		s.log.Warn("too many DNS connections; new ones are closed", zap.Int("limit", s.cfg.Limits.TCPConns))
+	if s.crowded.now() {
+		s.log.Warn("too many DNS connections that all wait for answers; new ones are closed", zap.Stringer("client", from),
+			zap.Int("limit", s.cfg.Limits.TCPConns), zap.Int("limit_each", s.cfg.Limits.TCPConnsEach))
 	}
+}
+
+// seldom is what is worth a line in the log from time to time. It may be asked on many
+// goroutines.
+type seldom struct{ last atomic.Int64 }
+
+// now says whether it is time for a line, and takes note that there is one.
+func (s *seldom) now() bool {
+	now, last := time.Now().UnixNano(), s.last.Load()
+	return (last == 0 || time.Duration(now-last) > tellEvery) && s.last.CompareAndSwap(last, now)
 }

@@ -52,7 +52,8 @@ type Config struct {
 
 // Limits bound what the listener takes on; what is zero is as in DefaultLimits.
 type Limits struct {
-	TCPConns     int           // at the same time; further ones are closed
+	TCPConns     int           // at the same time; when there are more, idle ones end, or new ones
+	TCPConnsEach int           // from one address; a quarter of all
 	TCPQueries   int           // on one connection, which is closed then
 	ReadTimeout  time.Duration // for the first query on a connection
 	IdleTimeout  time.Duration // for each further one
@@ -83,6 +84,7 @@ func DefaultLimits() Limits {
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()
 	orDefault(&l.TCPConns, d.TCPConns)
+	orDefault(&l.TCPConnsEach, max(1, l.TCPConns/4))
 	orDefault(&l.TCPQueries, d.TCPQueries)
 	orDefault(&l.ReadTimeout, d.ReadTimeout)
 	orDefault(&l.IdleTimeout, d.IdleTimeout)

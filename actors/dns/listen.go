@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // How long a port that was ours is waited for after a restart: the wait between
@@ -135,15 +138,22 @@ func cannotListen(network, addr string, err error) error {
 // taken reports whether a socket could not be opened because somebody has it.
 func taken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
-// limited is a TCP listener that closes connections beyond a number, and bounds
-// how long a client may take for each answer.
+// room is the TCP connections of all listeners. Its methods are called on many
+// goroutines.
+type room struct {
+	mu    sync.Mutex
+	seats *seats
+}
+
+// limited is a TCP listener that closes connections for which there is no room, and
+// bounds how long a client may take for each answer.
 type limited struct {
 	net.Listener
 	end     <-chan struct{} // closed when the listener is
-	slots   chan struct{}
+	room    *room
 	timeout time.Duration
-	refused func(first bool) // is told of each connection that was closed, and whether the one before was not
-	full    bool             // the one before was
+	shed    func()                // is told of each connection that ended so that another could begin
+	refused func(from netip.Addr) // and of each that was closed at once
 }
 
 // outOfFiles is how long no connection is accepted when the process has too many
@@ -153,7 +163,7 @@ const outOfFiles = 50 * time.Millisecond
 // Accept implements net.Listener.
 func (l *limited) Accept() (net.Conn, error) {
 	for {
-		c, err := l.Listener.Accept()
+		nc, err := l.Listener.Accept()
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			select { // it passes; miekg/dns would try again without end
 			case <-time.After(outOfFiles):
@@ -164,28 +174,42 @@ func (l *limited) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case l.slots <- struct{}{}:
-			l.full = false
-			return &conn{Conn: c, l: l}, nil
-		default:
-			_ = c.Close()
-			l.refused(!l.full)
-			l.full = true
+		if c := l.seat(nc); c != nil {
+			return c, nil
 		}
 	}
 }
 
-// conn is a connection of a limited listener. One goroutine writes and closes it.
+// seat returns a connection that has its place, or closes it and returns nil.
+func (l *limited) seat(nc net.Conn) *conn {
+	c := &conn{Conn: nc, room: l.room, timeout: l.timeout}
+	c.place = seat{from: addressOf(nc.RemoteAddr()), quiet: time.Now(), shed: func() { _ = nc.Close() }}
+	l.room.mu.Lock()
+	gone, ok := l.room.seats.take(&c.place)
+	l.room.mu.Unlock()
+	switch {
+	case !ok:
+		_ = nc.Close()
+		l.refused(c.place.from)
+		return nil
+	case gone != nil:
+		gone.shed()
+		l.shed()
+	}
+	return c
+}
+
+// conn is a connection of a limited listener.
 type conn struct {
 	net.Conn
-	l      *limited
-	closed bool
+	room    *room
+	place   seat // the room's
+	timeout time.Duration
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.l.timeout)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
@@ -193,9 +217,36 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	if !c.closed {
-		c.closed = true
-		<-c.l.slots
-	}
+	c.room.mu.Lock()
+	c.room.seats.leave(&c.place)
+	c.room.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// asks says since when nothing is asked on the connection; the zero time, if something
+// is.
+func (c *conn) asks(quiet time.Time) {
+	c.room.mu.Lock()
+	c.place.quiet = quiet
+	c.room.mu.Unlock()
+}
+
+// marking is a reader that says when a connection waits for a query, and so may be
+// ended.
+type marking struct{ dns.Reader }
+
+func mark(base dns.Reader) dns.Reader { return marking{base} }
+
+// ReadTCP implements dns.Reader.
+func (m marking) ReadTCP(nc net.Conn, timeout time.Duration) ([]byte, error) {
+	c, ok := nc.(*conn)
+	if !ok {
+		return m.Reader.ReadTCP(nc, timeout)
+	}
+	c.asks(time.Now())
+	raw, err := m.Reader.ReadTCP(nc, timeout)
+	if err == nil {
+		c.asks(time.Time{})
+	}
+	return raw, err
 }

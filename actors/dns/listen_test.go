@@ -277,63 +277,115 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// dial opens a connection to the listener.
+func (s *stage) dial(t testing.TB) *dns.Conn {
+	t.Helper()
+	c, err := dns.DialTimeout("tcp", s.at(), 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c
+}
+
+// answered says whether a query on a connection is.
+func answered(c *dns.Conn) bool {
+	_ = c.WriteMsg(new(dns.Msg).SetQuestion("ext.node.consul.", dns.TypeA))
+	m, err := c.ReadMsg()
+	return err == nil && len(m.Answer) == 1
+}
+
 // TestConns covers what a connection may do.
 func TestConns(t *testing.T) {
-	core, logged := observer.New(zap.WarnLevel)
-	s := newStage(t, func(cfg *Config) { cfg.Logger = zap.New(core); cfg.Limits.TCPConns, cfg.Limits.TCPQueries = 2, 3 }).put(t, population()...).open(t)
-	dial := func() *dns.Conn {
-		c, err := dns.DialTimeout("tcp", s.at(), 30*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-		return c
-	}
-	query := new(dns.Msg).SetQuestion("ext.node.consul.", dns.TypeA)
-	answered := func(c *dns.Conn) bool {
-		_ = c.WriteMsg(query)
-		m, err := c.ReadMsg()
-		return err == nil && len(m.Answer) == 1
-	}
-	first, second := dial(), dial()
-	if !answered(first) || !answered(second) {
+	s := newStage(t, func(cfg *Config) { cfg.Limits.TCPQueries = 3 }).put(t, population()...).open(t)
+	c := s.dial(t)
+	if !answered(c) {
 		t.Fatal("no answer")
 	}
-	for range 2 {
-		if answered(dial()) {
-			t.Error("a third connection is answered, the limit is 2")
-		}
-	}
-	if n := logged.FilterMessage("too many DNS connections; new ones are closed").Len(); n != 1 {
-		t.Errorf("%d lines say that there are too many connections, want 1", n)
-	}
 	// Queries may come all at once, in one piece or in many.
-	raw, err := query.Pack()
+	raw, err := new(dns.Msg).SetQuestion("ext.node.consul.", dns.TypeA).Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
 	framed := append([]byte{0, byte(len(raw))}, raw...)
 	for _, b := range append(framed, framed...) {
-		if _, err := first.Conn.Write([]byte{b}); err != nil {
+		if _, err := c.Conn.Write([]byte{b}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 2 {
-		if m, err := first.ReadMsg(); err != nil || len(m.Answer) != 1 {
+		if m, err := c.ReadMsg(); err != nil || len(m.Answer) != 1 {
 			t.Errorf("got %v, %v", m, err)
 		}
 	}
-	if answered(first) {
+	if answered(c) {
 		t.Error("a fourth query is answered, the limit is 3")
 	}
-	_ = second.Close()
-	for range 10000 { // the slots are free a moment later
-		if answered(dial()) {
+}
+
+// TestBusyConns has as many connections wait for answers as one address may have, and
+// wants no more taken on, but a line in the log and a place for the next one when they
+// have ended.
+func TestBusyConns(t *testing.T) {
+	core, logged := observer.New(zap.WarnLevel)
+	came, release := make(chan struct{}, 1), make(chan struct{})
+	o := newOther(t, func(m *dns.Msg) *dns.Msg { came <- struct{}{}; <-release; return m })
+	s := newStage(t, func(cfg *Config) {
+		cfg.Logger, cfg.Limits.TCPConns = zap.New(core), 8 // two for each
+		cfg.DNS.Recursors, cfg.DNS.RecursorTimeout = []string{o.at}, time.Minute
+	}).put(t, population()...).open(t)
+	var busy []*dns.Conn
+	for range 2 {
+		c := s.dial(t)
+		if err := c.WriteMsg(new(dns.Msg).SetQuestion("example.com.", dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+		<-came
+		busy = append(busy, c)
+	}
+	for range 2 {
+		if answered(s.dial(t)) {
+			t.Error("a third connection is answered, the limit is 2")
+		}
+	}
+	if n := logged.FilterMessageSnippet("too many DNS connections").Len(); n != 1 {
+		t.Errorf("%d lines say that there are too many connections, want 1", n)
+	}
+	close(release)
+	for _, c := range busy {
+		if _, err := c.ReadMsg(); err != nil {
+			t.Errorf("what waited is answered with %v", err)
+		}
+	}
+	for range 10000 { // they are idle a moment later
+		if answered(s.dial(t)) {
 			return
 		}
 	}
-	t.Error("no connection is accepted after others have ended")
+	t.Error("no connection is accepted after others have been answered")
+}
+
+// TestConnsGiveUpTheirPlace opens more connections than there is room for, and wants
+// the one that is idle for the longest to end, and the others to go on.
+func TestConnsGiveUpTheirPlace(t *testing.T) {
+	s := newStage(t, func(cfg *Config) { cfg.Limits.TCPConns, cfg.Limits.IdleTimeout = 12, time.Minute }).put(t, population()...).open(t)
+	var all []*dns.Conn
+	for range 4 {
+		c := s.dial(t)
+		if !answered(c) {
+			t.Fatal("no answer")
+		}
+		all = append(all, c)
+	}
+	if _, err := all[0].ReadMsg(); !errors.Is(err, io.EOF) {
+		t.Errorf("the first connection ends with %v, want EOF", err)
+	}
+	for i, c := range all[1:] {
+		if !answered(c) {
+			t.Errorf("connection %d is not answered any more", i+1)
+		}
+	}
 }
 
 func TestIdleConns(t *testing.T) {
@@ -352,16 +404,15 @@ func TestIdleConns(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
-	l := &limited{slots: make(chan struct{}, 1), timeout: time.Millisecond}
-	l.slots <- struct{}{}
-	c := &conn{Conn: near, l: l}
+	l := &limited{room: &room{seats: newSeats(1, 1)}, timeout: time.Millisecond}
+	c := l.seat(near)
 	if _, err := c.Write([]byte("answer")); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a write ends with %v", err)
 	}
 	_ = c.Close()
 	_ = c.Close()
-	if len(l.slots) != 0 {
-		t.Error("the slot is not free")
+	if len(l.room.seats.all) != 0 {
+		t.Error("the place is not free")
 	}
 }
 
@@ -383,7 +434,7 @@ func TestOutOfFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
-		l := &limited{Listener: &outOfFilesListener{fails: 3, conn: near}, slots: make(chan struct{}, 1)}
+		l := &limited{Listener: &outOfFilesListener{fails: 3, conn: near}, room: &room{seats: newSeats(1, 1)}}
 		begun := time.Now()
 		c, err := l.Accept()
 		if err != nil || time.Since(begun) != 3*outOfFiles {
