@@ -55,6 +55,17 @@ func (s *situation) foreign(theirs []messages.RaftServer) bool {
 	return len(theirs) > 0
 }
 
+// outnumbered reports whether a newcomer has a peer set of its own that is larger than
+// ours: we are the strangers then.
+func (s *situation) outnumbered() bool {
+	for id, said := range s.own {
+		if r := s.roster.byID[id]; r != nil && s.newcomer(r) && s.foreign(said.peers) && len(said.peers) > len(s.peers) {
+			return true
+		}
+	}
+	return false
+}
+
 // strangers tells of the newcomers that are kept out, naming both sides.
 func (s *situation) strangers() (problems []string) {
 	for _, id := range slices.Sorted(maps.Keys(s.roster.byID)) {

@@ -52,11 +52,12 @@ func TestGiveUp(t *testing.T) {
 	tests := []struct {
 		name         string
 		ours, theirs string
+		outnumbered  bool
 		want         string
 	}{
 		{name: "stray_beside_ours", ours: "a b c", theirs: "d", want: `this one is the larger: stop "d", move its data`},
-		{name: "stray_is_this_one", ours: "a", theirs: "d e f", want: "that one is the larger: stop this server, move its data"},
-		{name: "ours_is_smaller", ours: "a b c", theirs: "d e f g h", want: "that one is the larger: stop the servers of this one, move their data"},
+		{name: "stray_is_this_one", ours: "a", theirs: "d e f", outnumbered: true, want: "that one is the larger: stop this server, move its data"},
+		{name: "ours_is_smaller", ours: "a b c", theirs: "d e f g h", outnumbered: true, want: "that one is the larger: stop the servers of this one, move their data"},
 		{name: "both_alone", ours: "a", theirs: "d", want: "both are of one size: decide whose data"},
 	}
 	for _, tt := range tests {
@@ -65,6 +66,9 @@ func TestGiveUp(t *testing.T) {
 			s.own = map[string]allegiance{"bb": {}, "cc": {}, "dd": {peers: peers(tt.theirs)}}
 			if got := strings.Join(s.strangers(), "\n"); !strings.Contains(got, tt.want) {
 				t.Errorf("problems = %q, want %q", got, tt.want)
+			}
+			if got := s.report(nil).Outnumbered; got != tt.outnumbered {
+				t.Errorf("outnumbered = %v", got)
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 // report returns the state as the world is told. Who meta is asked about, it
 // returns the metadata of; it may be nil.
 func (s *situation) report(meta func(nodeID string) map[string]string) *wire.AutopilotState {
-	state := &wire.AutopilotState{Healthy: true, Leader: s.self, Servers: make(map[string]*wire.AutopilotServerState, len(s.peers))}
+	state := &wire.AutopilotState{Healthy: true, Leader: s.self, Outnumbered: s.outnumbered(), Servers: make(map[string]*wire.AutopilotServerState, len(s.peers))}
 	for _, p := range s.peers {
 		one := s.reportOn(p)
 		if meta != nil {

@@ -123,24 +123,56 @@ func (u *unreached) Error() string { return strings.Join(u.tried, "; ") }
 
 // oneOf asks one server after the other until one has taken the call. When none has,
 // the error is an *unreached, which says whom it asked.
+//
+// A server that has waited in vain for a leader may be cut off from the others, or be a
+// stranger. Those after it are asked if they know one; if none does, nobody leads.
 func (inv *Invoker) oneOf(ctx context.Context, servers []messages.Server, method string, args wire.Request, reply any) error {
 	none := &unreached{}
+	var leaderless error
 	for i, s := range servers {
+		if leaderless != nil && !inv.knowsLeader(ctx, s) {
+			continue
+		}
 		attempt, end := share(ctx, len(servers)-i, args)
 		err := inv.callWhile(attempt, func() time.Duration { return inv.lost(s) }, s.Datacenter, s.Addr.String(), method, args, reply)
 		late := attempt.Err() != nil && ctx.Err() == nil
 		end()
-		if late && err != nil { // it had its share of the time
-			inv.cfg.Failed.Tell(&messages.ServerFailed{Datacenter: s.Datacenter, Address: s.Addr.String()})
-		} else if !errors.Is(err, messages.ErrNotLeader) { // it has answered
+		switch {
+		case late && err != nil: // it had its share of the time
+			inv.failed(s)
+		case errors.Is(err, messages.ErrNotLeader): // nothing was done
+		case errors.Is(err, messages.ErrNoLeader) && leaderless == nil && args.RequestDatacenter() == s.Datacenter:
+			inv.failed(s)
+			leaderless = err
+		default: // it has answered
 			return err
 		}
 		none.add(s, err)
+	}
+	if leaderless != nil {
+		return leaderless
 	}
 	if inv.cfg.Client {
 		metrics.IncrCounter([]string{"client", "rpc", "failed"}, 1)
 	}
 	return none
+}
+
+// failed has a server be asked after the others from now on.
+func (inv *Invoker) failed(s messages.Server) {
+	inv.cfg.Failed.Tell(&messages.ServerFailed{Datacenter: s.Datacenter, Address: s.Addr.String()})
+}
+
+// leaderTimeout is how long a server may take to say who leads. It knows, or does not.
+const leaderTimeout = time.Second
+
+// knowsLeader reports whether a server says that somebody leads.
+func (inv *Invoker) knowsLeader(ctx context.Context, s messages.Server) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	var leader string
+	err := inv.call(ctx, s.Datacenter, s.Addr.String(), StatusLeader.Name(), &wire.DCSpecificRequest{Datacenter: s.Datacenter}, &leader)
+	return err == nil && leader != ""
 }
 
 // share returns the part of the asker's time that one of so many servers has, so that

@@ -193,6 +193,77 @@ func TestNobodyAnswersHere(t *testing.T) {
 	})
 }
 
+// TestServerWithoutALeader: one that is cut off from the others has waited in vain; the
+// request goes to one that knows who leads, if there is one.
+func TestServerWithoutALeader(t *testing.T) {
+	tests := []struct {
+		name   string
+		knows  string // the server that knows a leader
+		err    error
+		called []string // methods at servers
+	}{
+		{name: "the_last_knows_one", knows: "3", called: []string{"KVS.Apply 1", "Status.Leader 2", "Status.Leader 3", "KVS.Apply 3"}},
+		{name: "nobody_leads", err: messages.ErrNoLeader, called: []string{"KVS.Apply 1", "Status.Leader 2", "Status.Leader 3"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCaller(true)
+				var all []messages.Server
+				for _, n := range []string{"1", "2", "3"} {
+					all = append(all, serverAt("dc1", "10.0.0."+n+":8300"))
+				}
+				c.routes.Publish(&messages.Routes{Servers: map[string][]messages.Server{"dc1": all}})
+				var called []string
+				c.answer = func(_ context.Context, address string, reply any) error {
+					n := strings.TrimSuffix(strings.TrimPrefix(address, "10.0.0."), ":8300")
+					leader, asked := reply.(*string)
+					switch {
+					case !asked:
+						called = append(called, "KVS.Apply "+n)
+						if n != tt.knows {
+							return messages.ErrNoLeader
+						}
+					case n == tt.knows:
+						*leader = "10.0.0.9:8300"
+						fallthrough
+					default:
+						called = append(called, "Status.Leader "+n)
+					}
+					return nil
+				}
+				if err := c.put(t.Context(), "dc1"); !errors.Is(err, tt.err) || !slices.Equal(called, tt.called) {
+					t.Errorf("%v after %v, want %v after %v", err, called, tt.err, tt.called)
+				}
+			})
+		})
+	}
+}
+
+// TestStrangerAnswersNobody: what others write at a server that has a smaller peer set
+// of its own beside the pool's would be nowhere else.
+func TestStrangerAnswersNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.lead()
+		put := &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k"}}
+		s.autopilot.Publish(&wire.AutopilotState{})
+		if err := s.inv.InvokeFor(t.Context(), &endpoint.KVApply, put, new(bool)); err != nil {
+			t.Errorf("a server of the pool: %v", err)
+		}
+		s.autopilot.Publish(&wire.AutopilotState{Outnumbered: true})
+		if err := s.inv.InvokeFor(t.Context(), &endpoint.KVApply, put, new(bool)); !errors.Is(err, messages.ErrNotLeader) {
+			t.Errorf("a stranger: %v, want %v", err, messages.ErrNotLeader)
+		}
+		if err := s.inv.InvokeFor(t.Context(), invoke.StatusLeader, &wire.DCSpecificRequest{}, new(string)); err != nil {
+			t.Errorf("who leads is no secret: %v", err)
+		}
+		if err := s.put(t.Context(), "k", "v"); err != nil {
+			t.Errorf("its own clients: %v", err)
+		}
+	})
+}
+
 // away is a coordinate that is so far from the origin.
 func away(seconds float64) *coordinate.Coordinate {
 	c := coordinate.NewCoordinate(coordinate.DefaultConfig())

@@ -157,6 +157,22 @@ func (inv *Invoker) Invoke(ctx context.Context, m endpoint.Method, args wire.Req
 	})
 }
 
+// errStranger is why a server carries out nothing for other agents. They ask another.
+var errStranger = fmt.Errorf("%w of this pool: it has a peer set of its own beside a larger one", messages.ErrNotLeader)
+
+// InvokeFor is Invoke for another agent. A server whose peer set is beside a larger one
+// in the pool does so only for what each server answers for itself, and for who asks
+// which peer set it has: the agents of the pool belong to the larger, and what they
+// write would be nowhere else.
+func (inv *Invoker) InvokeFor(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
+	if inv.cfg.Autopilot != nil && !anywhere(m) && m.Name() != RaftGetConfiguration.Name() {
+		if s := inv.cfg.Autopilot.Load(); s != nil && s.Outnumbered {
+			return errStranger
+		}
+	}
+	return inv.Invoke(ctx, m, args, reply)
+}
+
 // here carries out a method on this server.
 func (inv *Invoker) here(ctx context.Context, m endpoint.Method, args wire.Request, reply any) error {
 	if name, ok := timed[m.Name()]; ok {

@@ -26,6 +26,8 @@ type server struct {
 	index    uint64
 	confirms int
 
+	autopilot messages.Published[wire.AutopilotState]
+
 	beforeConfirm func() // what is applied before leadership is confirmed; optional
 }
 
@@ -49,7 +51,7 @@ func newServer(t *testing.T) *server {
 		return true
 	})
 	s.inv = invoke.New(invoke.Config{
-		Datacenter: "dc1", View: s.store.View, Status: &s.status, Raft: raft.Address(sys),
+		Datacenter: "dc1", View: s.store.View, Status: &s.status, Raft: raft.Address(sys), Autopilot: &s.autopilot,
 	})
 	return s
 }

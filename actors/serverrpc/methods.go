@@ -31,7 +31,7 @@ func methods(cfg Config) map[string]method {
 	all := map[string]method{}
 	for _, m := range slices.Concat(endpoint.Methods, invoke.Duties, invoke.Reports) {
 		all[m.Name()] = method{name: m.Name(), newArgs: m.NewArgs, newReply: m.NewReply, run: func(ctx context.Context, args wire.Request, reply any) error {
-			return cfg.Invoker.Invoke(ctx, m, args, reply)
+			return cfg.Invoker.InvokeFor(ctx, m, args, reply)
 		}}
 	}
 	for _, m := range []method{

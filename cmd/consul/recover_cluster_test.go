@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,5 +84,15 @@ func TestBootstrapBeside(t *testing.T) {
 	}
 	c.awaitVoters(c.servers...)
 	c.writeSome(leader)
+	c.verify(c.servers...)
+
+	// The agents of the pool speak to the larger side, whomever they ask first.
+	for i := range 3 {
+		client := agenttest.Start(t, agenttest.Options{Name: fmt.Sprintf("c%d", i), Addr: loopback(196 + i), Args: retryJoin([]string{stray.LANAddr})})
+		for _, a := range append([]*agenttest.Agent{stray}, c.servers...) {
+			c.awaitMember(a.Name, serfAlive, client)
+		}
+		c.writeSome(client)
+	}
 	c.verify(c.servers...)
 }

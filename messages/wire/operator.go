@@ -16,6 +16,9 @@ type AutopilotState struct {
 	Voters []string
 	// Servers are the servers of the peer set, by ID.
 	Servers map[string]*AutopilotServerState
+	// Outnumbered says that another server of the pool has a peer set of its own, with
+	// none of these servers in it, and a larger one. It does not travel.
+	Outnumbered bool `codec:"-" json:"-"`
 }
 
 // AutopilotServerState is one server of the peer set.
