@@ -252,9 +252,11 @@ func await[R any](b *bridge, req request[R], work func() (R, error)) {
 }
 
 // join contacts addrs. User events from before are not wanted unless replay is set.
-func (b *bridge) join(s *serf.Serf, j joined, replay bool) {
+func (b *bridge) join(lib *library, j joined, replay bool) {
 	go func() {
-		n, err := s.Join(j.addrs, !replay)
+		lib.gate.joining.Add(1)
+		n, err := lib.serf.Join(j.addrs, !replay)
+		lib.gate.joining.Add(-1)
 		if n == 0 && err == nil { // a list of names without addresses
 			err = fmt.Errorf("no address found")
 		}

@@ -17,7 +17,8 @@ import (
 // told whether a node that it is asked about is up or has failed.
 type gate struct {
 	admission
-	known atomic.Pointer[holders]
+	known   atomic.Pointer[holders]
+	joining atomic.Int32 // attempts of this agent to join that are under way
 }
 
 var (
@@ -50,5 +51,5 @@ func (g *gate) NotifyAlive(n *memberlist.Node) error {
 	if m.Status != messages.MemberAlive {
 		return nil // it claims nothing, and memberlist will not make it a member
 	}
-	return g.admit(m, g.known.Load())
+	return g.admit(m, g.known.Load(), g.joining.Load() > 0)
 }

@@ -63,7 +63,7 @@ func open(p plan, events chan<- serf.Event) (*library, error) {
 		return nil, err
 	}
 	lib.gate = newGate(p.cfg, lib.self)
-	if err := lib.gate.admit(lib.self, lib.gate.known.Load()); err != nil {
+	if err := lib.gate.admit(lib.self, lib.gate.known.Load(), false); err != nil {
 		wire.discard()
 		return nil, p.cfg.errorf("%w", err)
 	}

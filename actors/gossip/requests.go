@@ -43,7 +43,7 @@ func (a *gossipActor) join(msg *messages.JoinPool) {
 		return
 	}
 	a.log.Info(fmt.Sprintf("%s joining: %v", a.cfg.title(), msg.Addresses))
-	a.bridge.join(a.lib.serf, joined{why: askedJoin, req: msg, addrs: msg.Addresses}, msg.Replay)
+	a.bridge.join(a.lib, joined{why: askedJoin, req: msg, addrs: msg.Addresses}, msg.Replay)
 }
 
 // contact joins addrs on the actor's own account.
@@ -52,7 +52,7 @@ func (a *gossipActor) contact(why joinReason, addrs []string) {
 		return
 	}
 	a.log.Info(fmt.Sprintf("%s joining: %v", a.cfg.title(), addrs))
-	a.bridge.join(a.lib.serf, joined{why: why, addrs: addrs}, false)
+	a.bridge.join(a.lib, joined{why: why, addrs: addrs}, false)
 }
 
 // rejoin contacts peers from before a restart that Serf does not know yet, and

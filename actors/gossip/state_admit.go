@@ -40,6 +40,7 @@ type admission struct {
 // or left holds nothing: a node may always come back, under a new name or with a
 // new ID.
 type holders struct {
+	self  messages.Member
 	names map[string]messages.Member
 	ids   map[string]messages.Member
 }
@@ -47,7 +48,7 @@ type holders struct {
 // newHolders returns the holders among members; self is one of them whatever its
 // status.
 func newHolders(self messages.Member, members []messages.Member) *holders {
-	h := &holders{names: map[string]messages.Member{}, ids: map[string]messages.Member{}}
+	h := &holders{self: self, names: map[string]messages.Member{}, ids: map[string]messages.Member{}}
 	h.add(self)
 	for _, m := range members {
 		if m.Name != self.Name && told(m.Status) == messages.MemberAlive {
@@ -71,7 +72,10 @@ func (h *holders) add(m messages.Member) {
 // Names and IDs are each held by one node. A node that comes back at the address
 // of the old holder is no rival: two processes cannot have one port, so the old
 // one is gone, only not yet missed.
-func (a admission) admit(newcomer messages.Member, known *holders) error {
+//
+// To an agent that joins a pool everybody in it is new. While joining says that it
+// asks to be let in, and it knows nobody yet, the newcomer is itself.
+func (a admission) admit(newcomer messages.Member, known *holders, joining bool) error {
 	if err := checkName(newcomer.Name); err != nil {
 		return fmt.Errorf("refused the agent at %s: %w", address(newcomer), err)
 	}
@@ -82,18 +86,34 @@ func (a admission) admit(newcomer messages.Member, known *holders) error {
 	holder, taken := known.names[newcomer.Name]
 	if taken && id != "" {
 		if theirs := holder.Tags["id"]; theirs != "" && theirs != id && !samePlace(holder, newcomer) {
-			return fmt.Errorf("node name %q is held by %s and claimed by %s; give one of them another name, or wait until the other is seen as failed",
-				newcomer.Name, describe(holder), describe(newcomer))
+			held, claimed := known.sides(holder, newcomer, joining)
+			return fmt.Errorf("node name %q is held by %s and claimed by %s; give the latter another name, or wait until the former is seen as failed",
+				newcomer.Name, held, claimed)
 		}
 		if holder.Tags["id"] == id {
 			return nil // no newcomer at all
 		}
 	}
 	if holder, taken := known.ids[id]; taken && holder.Name != newcomer.Name && !samePlace(holder, newcomer) {
-		return fmt.Errorf("node ID %s is held by %s and claimed by %s; remove the file node-id from the data directory of one of them, or wait until the other is seen as failed",
-			printable(id), describe(holder), describe(newcomer))
+		held, claimed := known.sides(holder, newcomer, joining)
+		return fmt.Errorf("node ID %s is held by %s and claimed by %s; remove the file node-id from the data directory of the latter and start it again, or wait until the former is seen as failed",
+			printable(id), held, claimed)
 	}
 	return nil
+}
+
+// sides describes the two of a conflict, and says which of them is this agent: first
+// the one that was there before, then the one that is to give way.
+func (h *holders) sides(holder, newcomer messages.Member, joining bool) (held, claimed string) {
+	alone := len(h.names) == 1
+	switch {
+	case holder.Name != h.self.Name:
+		return describe(holder), describe(newcomer)
+	case joining && alone:
+		return describe(newcomer), "this agent, " + identify(holder)
+	default:
+		return "this agent, " + identify(holder) + ",", describe(newcomer)
+	}
 }
 
 // admitRole keeps the pools apart: a LAN pool is one datacenter's, and in the WAN
@@ -116,12 +136,14 @@ func (a admission) admitRole(m messages.Member) error {
 
 func samePlace(a, b messages.Member) bool { return a.Addr == b.Addr && a.Port == b.Port }
 
-func describe(m messages.Member) string {
+func describe(m messages.Member) string { return "agent " + identify(m) }
+
+func identify(m messages.Member) string {
 	id := m.Tags["id"]
 	if id == "" {
 		id = "none"
 	}
-	return fmt.Sprintf("agent %q (ID %s, %s)", m.Name, printable(id), address(m))
+	return fmt.Sprintf("%q (ID %s, %s)", m.Name, printable(id), address(m))
 }
 
 // printable keeps what a stranger says from doing things to a terminal.

@@ -162,7 +162,7 @@ func TestAdmit(t *testing.T) {
 		{"known_has_moved", messages.LAN, member("b", "id-b", "10.0.0.9:8301", up), ""},
 		{"itself", messages.LAN, self, ""},
 		{"its_name", messages.LAN, member("self", "id-x", "10.0.0.9:8301", up),
-			`node name "self" is held by agent "self" (ID id-self, 10.0.0.1:8301) and claimed by agent "self" (ID id-x, 10.0.0.9:8301)`},
+			`node name "self" is held by this agent, "self" (ID id-self, 10.0.0.1:8301), and claimed by agent "self" (ID id-x, 10.0.0.9:8301)`},
 		{"its_name_from_before_its_restart", messages.LAN, member("self", "id-x", "10.0.0.1:8301", up), ""},
 		{"name_of_another", messages.LAN, member("b", "id-x", "10.0.0.9:8301", up), `node name "b" is held by agent "b" (ID id-b, 10.0.0.2:8301)`},
 		{"name_without_id", messages.LAN, member("b", "", "10.0.0.9:8301", up), ""},
@@ -185,12 +185,49 @@ func TestAdmit(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := admission{pool: tt.pool, datacenter: "dc1"}.admit(tt.m, known)
+			err := admission{pool: tt.pool, datacenter: "dc1"}.admit(tt.m, known, true)
 			switch {
 			case tt.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
 			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
 				t.Errorf("err = %v, want one with %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestAdmitNamesBothSides shows which of two agents with one ID, or one name, is to
+// give way, at each of them and at a third.
+func TestAdmitNamesBothSides(t *testing.T) {
+	const up = messages.MemberAlive
+	s2 := member("s2", "id", "10.0.0.2:8301", up)
+	s9 := member("s9", "id", "10.0.0.9:8301", up)
+	twin := member("s2", "id-9", "10.0.0.9:8301", up)
+	s1 := member("s1", "id-1", "10.0.0.1:8301", up)
+	const ofS2 = `"s2" (ID id, 10.0.0.2:8301)`
+	const ofS9 = `"s9" (ID id, 10.0.0.9:8301)`
+	const ofTwin = `"s2" (ID id-9, 10.0.0.9:8301)`
+	tests := []struct {
+		name     string
+		self     messages.Member
+		others   []messages.Member
+		newcomer messages.Member
+		joining  bool
+		want     string
+	}{
+		{name: "at_the_newcomer", self: s9, newcomer: s2, joining: true, want: "node ID id is held by agent " + ofS2 + " and claimed by this agent, " + ofS9 + ";"},
+		{name: "at_the_holder", self: s2, others: []messages.Member{s1}, newcomer: s9, want: "node ID id is held by this agent, " + ofS2 + ", and claimed by agent " + ofS9 + ";"},
+		{name: "at_a_holder_who_is_alone", self: s2, newcomer: s9, want: "node ID id is held by this agent, " + ofS2 + ", and claimed by agent " + ofS9 + ";"},
+		{name: "at_a_holder_who_joins_too", self: s2, others: []messages.Member{s1}, newcomer: s9, joining: true, want: "node ID id is held by this agent, " + ofS2 + ", and claimed by agent " + ofS9 + ";"},
+		{name: "at_a_third", self: s1, others: []messages.Member{s2}, newcomer: s9, joining: true, want: "node ID id is held by agent " + ofS2 + " and claimed by agent " + ofS9 + ";"},
+		{name: "name_at_the_newcomer", self: twin, newcomer: s2, joining: true, want: `node name "s2" is held by agent ` + ofS2 + " and claimed by this agent, " + ofTwin + "; give the latter"},
+		{name: "name_at_the_holder", self: s2, newcomer: twin, want: `node name "s2" is held by this agent, ` + ofS2 + ", and claimed by agent " + ofTwin + "; give the latter"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := admission{pool: messages.LAN, datacenter: "dc1"}.admit(tt.newcomer, newHolders(tt.self, tt.others), tt.joining)
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("err = %v, want %s", err, tt.want)
 			}
 		})
 	}
