@@ -268,17 +268,20 @@ func (s *server) forward(req *dns.Msg, set *settings, tcp bool) *dns.Msg {
 // maxOutside is how many names recursors are asked for to answer one query.
 const maxOutside = 5
 
-// outside returns what finds address records outside of the zone, a few times.
+// outside returns what finds address records outside of the zone, a few times, and no
+// longer than one query waits.
 func (s *server) outside(qtype uint16, set *settings) func(string) []dns.RR {
 	if qtype != dns.TypeAAAA {
 		qtype = dns.TypeA
 	}
-	asked := 0
+	asked, until := 0, time.Now().Add(patience(set.RecursorTimeout, len(set.Recursors)))
 	return func(name string) []dns.RR {
 		if asked++; asked > maxOutside {
 			return nil
 		}
-		return s.others.resolve(s.ctx, name, qtype, set)
+		ctx, cancel := context.WithDeadline(s.ctx, until)
+		defer cancel()
+		return s.others.resolve(ctx, name, qtype, set)
 	}
 }
 

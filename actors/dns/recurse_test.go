@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/actor-consul/consul/messages"
 )
@@ -58,6 +60,17 @@ func says(rcode int) func(*dns.Msg) *dns.Msg {
 
 func silent(*dns.Msg) *dns.Msg { return nil }
 
+// losing hears nothing of the first queries.
+func losing(n int64, answer func(*dns.Msg) *dns.Msg) func(*dns.Msg) *dns.Msg {
+	var heard atomic.Int64
+	return func(m *dns.Msg) *dns.Msg {
+		if heard.Add(1) <= n {
+			return nil
+		}
+		return answer(m)
+	}
+}
+
 func TestRecursors(t *testing.T) {
 	long := func(m *dns.Msg) *dns.Msg {
 		for i := range 100 {
@@ -71,14 +84,17 @@ func TestRecursors(t *testing.T) {
 		how    how
 		want   string
 		asked  []int64
+		slow   bool // who is well has time
 	}{
 		{name: "answer", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1}},
+		{name: "lost_packet", others: []func(*dns.Msg) *dns.Msg{losing(1, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{2}, slow: true},
+		{name: "two_lost_packets", others: []func(*dns.Msg) *dns.Msg{losing(2, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{3}, slow: true},
 		{name: "over_tcp", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1")}, how: how{tcp: true}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1}},
 		{name: "first_that_answers", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1"), knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1, 0}},
 		{name: "next_after_failure", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), says(dns.RcodeRefused), knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1, 1}},
-		{name: "next_after_silence", others: []func(*dns.Msg) *dns.Msg{silent, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1}},
+		{name: "next_after_silence", others: []func(*dns.Msg) *dns.Msg{silent, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{3, 1}},
 		{name: "no_such_name_is_an_answer", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeNameError), knows("192.0.2.2")}, want: "NXDOMAIN ra", asked: []int64{1, 0}},
-		{name: "nobody_answers", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), silent}, want: "SERVFAIL ra", asked: []int64{1, 1}},
+		{name: "nobody_answers", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), silent}, want: "SERVFAIL ra", asked: []int64{1, 3}},
 		{name: "truncated_is_an_answer", others: []func(*dns.Msg) *dns.Msg{func(m *dns.Msg) *dns.Msg { m.Truncated = true; return m }}, want: "NOERROR tc ra", asked: []int64{1}},
 		{name: "other_question", others: []func(*dns.Msg) *dns.Msg{func(m *dns.Msg) *dns.Msg { m.Question[0].Name = "evil.com."; return m }, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1}},
 		{name: "answer_that_cannot_be_read", others: []func(*dns.Msg) *dns.Msg{long, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1}},
@@ -87,6 +103,9 @@ func TestRecursors(t *testing.T) {
 			var others []*other
 			s := newStage(t, func(cfg *Config) {
 				cfg.DNS.RecursorTimeout = 200 * time.Millisecond
+				if tc.slow {
+					cfg.DNS.RecursorTimeout = 2 * time.Second
+				}
 				for _, answer := range tc.others {
 					o := newOther(t, answer)
 					others = append(others, o)
@@ -104,6 +123,38 @@ func TestRecursors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSilentRecursor wants a recursor that does not answer to cost one query its time,
+// and the next ones none, also where a CNAME leads outside.
+func TestSilentRecursor(t *testing.T) {
+	core, logged := observer.New(zap.WarnLevel)
+	dead, well := newOther(t, silent), newOther(t, knows("192.0.2.2"))
+	s := newStage(t, func(cfg *Config) {
+		cfg.Logger, cfg.DNS.Recursors, cfg.DNS.RecursorTimeout = zap.New(core), []string{dead.at, well.at}, time.Second
+	}).put(t, population()...).open(t)
+	for range 10 {
+		if got := show(s.ask(t, how{}, "example.com", "A")); !slices.Equal(got, []string{"NOERROR ra", "example.com. 60 IN A 192.0.2.2"}) {
+			t.Errorf("got %q", got)
+		}
+		if m := s.ask(t, how{}, "far.service.consul", "A"); len(m.Answer) != 2 {
+			t.Errorf("got %q", show(m))
+		}
+	}
+	if n := dead.asked.Load(); n != 3 {
+		t.Errorf("the silent recursor was sent %d packets, want those of one query", n)
+	}
+	if n := logged.FilterMessageSnippet("does not answer").Len(); n != 1 {
+		t.Errorf("%d lines say so, want 1", n)
+	}
+}
+
+// TestSilentRecursorsAlone wants the only recursor asked by each query, whatever is
+// known of it.
+func TestSilentRecursorsAlone(t *testing.T) {
+	o := newOther(t, losing(3, knows("192.0.2.1")))
+	s := newStage(t, func(cfg *Config) { cfg.DNS.Recursors, cfg.DNS.RecursorTimeout = []string{o.at}, 100*time.Millisecond }).open(t)
+	s.check(t, []row{{"silent", "example.com A", "SERVFAIL ra"}, {"there_again", "example.com A", "NOERROR ra | example.com. 60 IN A 192.0.2.1"}})
 }
 
 // TestRecursorNotThere has a recursor at a port where nobody listens.
