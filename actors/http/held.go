@@ -193,11 +193,7 @@ func (h *held) asOthers() (*answer, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		var next [1]byte
-		switch n, err := h.conn.Read(next[:]); {
-		case n > 0:
-			h.early = append(h.early, next[0])
-		case !errors.Is(err, os.ErrDeadlineExceeded):
+		if h.readAhead() {
 			gone()
 		}
 	}()
@@ -205,6 +201,24 @@ func (h *held) asOthers() (*answer, error) {
 	_ = h.conn.SetReadDeadline(past)
 	<-ended
 	return ans, err
+}
+
+// maxEarly is how much of further requests is read while one waits, at least.
+const maxEarly = 64 << 10
+
+// readAhead reads what comes of further requests until the deadline, and says whether
+// the client has gone. Of one that sends too much before it has its answer that cannot
+// be said.
+func (h *held) readAhead() (gone bool) {
+	next := make([]byte, 512)
+	for len(h.early) < maxEarly {
+		n, err := h.conn.Read(next)
+		h.early = append(h.early, next[:n]...)
+		if err != nil {
+			return !errors.Is(err, os.ErrDeadlineExceeded)
+		}
+	}
+	return false
 }
 
 // onConn writes an answer to a connection that is not net/http's.

@@ -199,15 +199,29 @@ func TestHeldClientGoesAway(t *testing.T) {
 	s.waits(t, 0)
 }
 
-// TestHeldClientGoesAwayAfterAll: also where the query is waited for another way.
+// TestHeldClientGoesAwayAfterAll: also where the query is waited for another way, since
+// more has come, at once or in pieces.
 func TestHeldClientGoesAwayAfterAll(t *testing.T) {
-	s, socks, put := listeningForKey(t)
-	index := put("1")
-	c := dialByHand(t, socks)
-	c.ask(t, "/v1/kv/k?wait=10m&index="+index, "/")
-	s.waits(t, 1)
-	c.Close()
-	s.waits(t, 0)
+	for name, more := range map[string][]string{
+		"at_once":   {"GET / HTTP/1.1\r\n\r\n"},
+		"in_pieces": {"G", "E", "T /"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, socks, put := listeningForKey(t)
+			index := put("1")
+			c := dialByHand(t, socks)
+			c.ask(t, "/v1/kv/k?wait=10m&index="+index)
+			for _, piece := range more {
+				s.waits(t, 1)
+				if _, err := io.WriteString(c.Conn, piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.waits(t, 1)
+			c.Close()
+			s.waits(t, 0)
+		})
+	}
 }
 
 // TestHeldWhenLeadershipIsLost: who waits is told what all are told then, and may go
