@@ -284,8 +284,8 @@ func TestRefusedNewcomers(t *testing.T) {
 		cfg  Config
 		want []string
 	}{
-		{"same_name", sameName, []string{`node name "b"`, "ID id-b, " + b.at(), "ID id-x, 127.0.0.1:"}},
-		{"same_id", sameID, []string{"node ID id-b", `agent "b"`, `agent "x"`}},
+		{"same_name", sameName, []string{`node name "b"`, `held by agent "b" (ID id-b, ` + b.at(), `claimed by this agent, "b" (ID id-x, 127.0.0.1:`}},
+		{"same_id", sameID, []string{"node ID id-b", `held by agent "b"`, `claimed by this agent, "x"`}},
 		{"other_datacenter", otherDC, []string{`"dc1"`, `"dc2"`, "-join-wan"}},
 	}
 	for _, tt := range tests {

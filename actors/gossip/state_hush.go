@@ -14,12 +14,17 @@ const (
 	// hushMost is how many topics are told apart in that time. What others do is
 	// told as if they were one: the sender of a packet can be forged.
 	hushMost = 256
+
+	// hushRefusals is how many refusals to let somebody in are told apart of one
+	// address, where several agents may run, each with something else that is wrong.
+	hushRefusals = 8
 )
 
 // hush decides which complaints of memberlist's are told. Whoever can reach the port
 // of a pool can have it complain as often as there is room on the wire, so of each
 // address one is told and the others are counted until its time is over. That a
-// stream was opened is told by the same rule, but does not take a complaint's place.
+// stream was opened is told by the same rule, but does not take a complaint's place,
+// and nor does a refusal to let somebody in: it says what is wrong with whom.
 type hush struct {
 	quiet map[topic]*quiet
 }
@@ -28,6 +33,7 @@ type hush struct {
 type topic struct {
 	addr   netip.Addr // zero: all who found no room
 	opened bool       // a stream was, and no more
+	refuse string     // who is refused, and why; empty: nobody is
 }
 
 // quiet is one topic of which something has been told.
@@ -42,11 +48,8 @@ func (h *hush) tell(line string, now time.Time) (string, bool) {
 	if !ok {
 		return line, true
 	}
-	if _, known := h.quiet[about]; !known && len(h.quiet) >= hushMost {
-		h.forget(now)
-		if len(h.quiet) >= hushMost {
-			about.addr = netip.Addr{}
-		}
+	if _, known := h.quiet[about]; !known {
+		about = h.place(about, now)
 	}
 	q := h.quiet[about]
 	if q != nil && now.Before(q.until) {
@@ -61,6 +64,30 @@ func (h *hush) tell(line string, now time.Time) (string, bool) {
 		return fmt.Sprintf("%s (and %d more before)", line, q.more), true
 	}
 	return line, true
+}
+
+// place returns what a topic that is new counts as: itself, if there is room for it.
+func (h *hush) place(about topic, now time.Time) topic {
+	if about.refuse != "" && h.refusals(about.addr, now) >= hushRefusals {
+		about.refuse = ""
+	}
+	if len(h.quiet) >= hushMost {
+		h.forget(now)
+	}
+	if len(h.quiet) >= hushMost {
+		return topic{opened: about.opened}
+	}
+	return about
+}
+
+// refusals counts those that were told of an address a short while ago.
+func (h *hush) refusals(addr netip.Addr, now time.Time) (n int) {
+	for about, q := range h.quiet {
+		if about.addr == addr && about.refuse != "" && now.Before(q.until) {
+			n++
+		}
+	}
+	return n
 }
 
 // forget makes room by those whose time is over.
@@ -92,5 +119,8 @@ func topicOf(line string) (topic, bool) {
 	}
 	at, err := netip.ParseAddrPort(text[i+len("from="):]) // the port says nothing
 	about.addr = at.Addr().Unmap()
+	if why, refused := strings.CutPrefix(text[:i], "Failed push/pull merge: "); refused {
+		about.refuse = why
+	}
 	return about, err == nil
 }

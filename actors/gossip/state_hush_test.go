@@ -61,6 +61,39 @@ func TestHush(t *testing.T) {
 	}
 }
 
+// TestHushTellsRefusalsApart has several agents of one address refused, each for a
+// reason of its own, and then more of them than can be told apart.
+func TestHushTellsRefusalsApart(t *testing.T) {
+	var h hush
+	now, port := time.Unix(0, 0), 0
+	told := func(why string) bool {
+		port++
+		_, ok := h.tell(fmt.Sprintf("[ERR] memberlist: Failed push/pull merge: %s from=10.0.0.1:%d", why, port), now)
+		return ok
+	}
+	for _, why := range []string{`node name "a" is held`, "node ID x is held", `"c" is of datacenter "dc2"`} {
+		if !told(why) || told(why) {
+			t.Errorf("%s: want it told, and once", why)
+		}
+	}
+	if _, ok := h.tell("[ERR] memberlist: failed to receive: EOF from=10.0.0.1:1", now); !ok {
+		t.Error("another complaint is not told")
+	}
+	n := 0
+	for i := range 1000 {
+		if told(fmt.Sprint("refusal ", i)) {
+			n++
+		}
+	}
+	if want := hushRefusals - 3; n != want {
+		t.Errorf("told %d refusals more, want %d", n, want)
+	}
+	now = now.Add(hushFor)
+	if !told("node ID x is held") {
+		t.Error("after a while it is not told")
+	}
+}
+
 // TestHushIsBounded has complaints about more addresses than can be told apart.
 func TestHushIsBounded(t *testing.T) {
 	var h hush
