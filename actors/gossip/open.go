@@ -194,7 +194,7 @@ type hushed struct {
 
 // Write implements io.Writer.
 func (h *hushed) Write(line []byte) (int, error) {
-	text, ok := h.hush.tell(strings.TrimRight(string(line), "\n"), time.Now())
+	text, ok := h.hush.tell(legible(strings.TrimRight(string(line), "\n")), time.Now())
 	if !ok {
 		return len(line), nil
 	}

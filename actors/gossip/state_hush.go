@@ -124,3 +124,13 @@ func topicOf(line string) (topic, bool) {
 	}
 	return about, err == nil
 }
+
+// legible returns a line without what no person can read: the tags that memberlist
+// had and those that it was told, as decimal numbers, hundreds of them.
+func legible(line string) string {
+	i := strings.LastIndex(line, " meta:([")
+	if i < 0 || !strings.HasPrefix(line, "[WARN] memberlist: Refuting an alive message for ") {
+		return line
+	}
+	return line[:i] + ", which has other tags or versions than this agent; it is of a life before, or of another agent with its name"
+}

@@ -2,6 +2,8 @@ package gossip
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -112,4 +114,41 @@ func TestHushIsBounded(t *testing.T) {
 		}
 		now, told = now.Add(hushFor), 0
 	}
+}
+
+func TestLegible(t *testing.T) {
+	tests := []struct {
+		name, line, want string
+	}{
+		{"tags", "[WARN] memberlist: Refuting an alive message for 's1' (10.0.0.1:8301) meta:([255 142 163] VS [255 142]), vsn:([1 5 2 2 5 4] VS [1 5 2 2 5 4])",
+			"[WARN] memberlist: Refuting an alive message for 's1' (10.0.0.1:8301), which has other tags or versions than this agent; it is of a life before, or of another agent with its name"},
+		{"name_in_it", "[WARN] memberlist: Refuting an alive message for 'a meta:([' (10.0.0.1:8301) meta:([] VS []), vsn:([] VS [])",
+			"[WARN] memberlist: Refuting an alive message for 'a meta:([' (10.0.0.1:8301), which has other tags or versions than this agent; it is of a life before, or of another agent with its name"},
+		{"suspect", "[WARN] memberlist: Refuting a suspect message (from: s2)", "[WARN] memberlist: Refuting a suspect message (from: s2)"},
+		{"name_of_another", "[INFO] serf: EventMemberJoin: a meta:([1 2]) 10.0.0.1", "[INFO] serf: EventMemberJoin: a meta:([1 2]) 10.0.0.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := legible(tt.line); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestRefutationIsLegible has an agent hear of tags that it does not have, as after a
+// life before.
+func TestRefutationIsLegible(t *testing.T) {
+	b := start(t, config("b"))
+	at := netip.MustParseAddrPort(b.at())
+	conn, err := net.Dial("udp", b.at())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write(packed(t, 4, map[string]any{ //nolint:errcheck // the log will tell
+		"Incarnation": 9, "Node": "b", "Addr": at.Addr().AsSlice(), "Port": at.Port(),
+		"Meta": []byte{255, 0x80}, "Vsn": []byte{1, 5, 2, 2, 5, 4},
+	}))
+	b.log.await(t, legible("[WARN] memberlist: Refuting an alive message for 'b' ("+b.at()+") meta:(["))
 }
