@@ -34,5 +34,6 @@ type EventView struct {
 // Reply: UserEvent, as it was fired
 type FireEvent struct {
 	Asked[UserEvent]
-	Event UserEvent
+	Event      UserEvent
+	Datacenter string // empty: ours
 }

@@ -52,6 +52,11 @@ func (p *plot) event() actor.Producer {
 		LAN:      p.at(lanName),
 		Local:    &p.local,
 		Events:   &p.events,
+
+		Datacenter: p.cfg.Node.Datacenter,
+		Elsewhere: func(ctx context.Context, args *wire.EventFireRequest) error {
+			return invoke.Do(ctx, p.invoker, invoke.EventFire, args, new(wire.EventFireResponse))
+		},
 	})
 }
 

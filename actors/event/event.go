@@ -13,6 +13,7 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,7 @@ import (
 
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // Name is the name the actor is spawned under.
@@ -38,6 +40,11 @@ type Config struct {
 	LAN      ask.Address                             // required: the gossip pool that spreads events
 	Local    *messages.Published[messages.LocalView] // required: the services here
 	Events   *messages.Published[messages.EventView] // required: published here
+
+	// Datacenter is ours. Required with Elsewhere, which has a server of another one
+	// spread an event that is encoded already; it may wait. nil: there are no others.
+	Datacenter string
+	Elsewhere  func(context.Context, *wire.EventFireRequest) error
 }
 
 // New returns the producer of an event actor.
@@ -105,7 +112,7 @@ func (a *eventActor) handle(ctx actor.Context) {
 // start takes over what the instance before this one has published, if there was
 // one.
 func (a *eventActor) start() {
-	a.bridge = newBridge(a.cfg.LAN)
+	a.bridge = newBridge(a.cfg)
 	if view := a.cfg.Events.Load(); view != nil {
 		a.ring.events = view.Events
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/actor-consul/consul/actors/actortest"
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/messages"
+	"github.com/actor-consul/consul/messages/wire"
 )
 
 // scene is an event actor over a pool that answers with fault.
@@ -22,6 +24,8 @@ type scene struct {
 	silent bool // the pool never answers
 	fired  []*messages.FireUserEvent
 	at     ask.Address
+
+	elsewhere func(*wire.EventFireRequest) error
 }
 
 func (s *scene) play(t *testing.T) {
@@ -34,7 +38,8 @@ func (s *scene) play(t *testing.T) {
 		}
 		return ok
 	}).Address(sys)
-	s.at = actortest.Spawn(t, sys, New(Config{Logger: zap.NewNop(), NodeName: "n1", LAN: lan, Local: &s.local, Events: &s.events}), Name)
+	s.at = actortest.Spawn(t, sys, New(Config{Logger: zap.NewNop(), NodeName: "n1", LAN: lan, Local: &s.local, Events: &s.events,
+		Datacenter: "dc1", Elsewhere: func(_ context.Context, args *wire.EventFireRequest) error { return s.elsewhere(args) }}), Name)
 	synctest.Wait()
 }
 
@@ -53,6 +58,31 @@ func TestFireAndReceive(t *testing.T) {
 		view := s.events.Load()
 		if len(before.Events) != 0 || len(view.Events) != 1 || view.Events[0].ID != e.ID || view.Events[0].LTime != 3 || string(view.Events[0].Payload) != "v2" {
 			t.Errorf("published: %+v", view)
+		}
+	})
+}
+
+// TestFireElsewhere hands an event for another datacenter to a server there.
+func TestFireElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s scene
+		fault := errors.New("nobody is there")
+		s.elsewhere = func(args *wire.EventFireRequest) error {
+			if e, err := decode(args.Payload); err != nil || args.Datacenter != "dc2" || args.Name != "deploy" || e.Name != "deploy" {
+				t.Errorf("another datacenter was sent %+v, %v", args, err)
+			}
+			return fault
+		}
+		s.play(t)
+		fire := func() error {
+			_, err := ask.Do(t.Context(), s.at, &messages.FireEvent{Event: messages.UserEvent{Name: "deploy"}, Datacenter: "dc2"})
+			return err
+		}
+		if err := fire(); !errors.Is(err, fault) {
+			t.Errorf("%v, want %v", err, fault)
+		}
+		if fault = nil; fire() != nil || len(s.fired) != 0 {
+			t.Errorf("our own pool was told %v", s.fired)
 		}
 	})
 }

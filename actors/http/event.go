@@ -2,16 +2,13 @@ package http
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-uuid"
 
 	"github.com/actor-consul/consul/actors/ask"
-	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -21,22 +18,10 @@ import (
 // maxEventWait is how long a wait for events may last.
 const maxEventWait = 10 * time.Minute
 
-// eventFire spreads an event in the datacenter of this agent; the body is its
-// payload.
+// eventFire spreads an event in a datacenter; the body is its payload.
 func eventFire(r *request) (*answer, error) {
 	if r.tail == "" {
 		return nil, missing("name")
-	}
-	own := r.api.cfg.Facts.Datacenter
-	if dc := r.datacenter(); dc != own {
-		var known []string
-		if err := invoke.Do(r.Context(), r.api.cfg.Invoker, invoke.ListDatacenters, &wire.DatacentersRequest{}, &known); err != nil {
-			return nil, err
-		}
-		if !slices.Contains(known, dc) {
-			return nil, invoke.ErrNoPath
-		}
-		return nil, refusal(http.StatusInternalServerError, fmt.Sprintf("this agent fires events in its own datacenter %s only; ask an agent in %s", own, dc))
 	}
 	e := messages.UserEvent{
 		Name: r.tail, NodeFilter: r.param("node"), ServiceFilter: r.param("service"), TagFilter: r.param("tag"),
@@ -44,7 +29,7 @@ func eventFire(r *request) (*answer, error) {
 	if len(r.body) > 0 {
 		e.Payload = r.body
 	}
-	fired, err := ask.Do(r.Context(), r.api.cfg.Event, &messages.FireEvent{Event: e})
+	fired, err := ask.Do(r.Context(), r.api.cfg.Event, &messages.FireEvent{Event: e, Datacenter: r.datacenter()})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,7 @@ func (s *stage) firing(fault error) {
 	s.answers["event"] = func(ctx actor.Context) bool {
 		msg, ok := ctx.Message().(*messages.FireEvent)
 		if ok {
+			s.firedIn = msg.Datacenter
 			e := msg.Event
 			e.ID, e.Version = eventID, 1
 			msg.Settle(e, fault)
@@ -46,6 +48,7 @@ func TestEventFire(t *testing.T) {
 		name, target, body string
 		fault              error
 		status             int
+		dc                 string // whose event it is; empty: ours
 		want               string
 	}{
 		{name: "to_all", target: "deploy", status: 200, want: `{"ID":"` + eventID + `","Name":"deploy","Payload":null,"NodeFilter":"","ServiceFilter":"","TagFilter":"","Version":1,"LTime":0}`},
@@ -53,8 +56,7 @@ func TestEventFire(t *testing.T) {
 			want: `{"ID":"` + eventID + `","Name":"deploy","Payload":"cGF5bG9hZA==","NodeFilter":"n","ServiceFilter":"s","TagFilter":"t","Version":1,"LTime":0}`},
 		{name: "no_name", status: 400, want: "Missing name"},
 		{name: "refused", target: "e", fault: errors.New("User event is too long"), status: 500, want: "User event is too long"},
-		{name: "elsewhere", target: "e?dc=nope", status: 500, want: "No path to datacenter"},
-		{name: "far", target: "e?dc=dc2", status: 500, want: "this agent fires events in its own datacenter dc1 only; ask an agent in dc2"},
+		{name: "elsewhere", target: "deploy?dc=dc2", status: 200, dc: "dc2", want: `{"ID":"` + eventID + `","Name":"deploy","Payload":null,"NodeFilter":"","ServiceFilter":"","TagFilter":"","Version":1,"LTime":0}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,6 +65,9 @@ func TestEventFire(t *testing.T) {
 			got := call(s.api(t), "PUT", "/v1/event/fire/"+tt.target, tt.body)
 			if got.Code != tt.status || got.Body.String() != tt.want {
 				t.Errorf("%d %s\nwant %d %s", got.Code, got.Body, tt.status, tt.want)
+			}
+			if dc := cmp.Or(tt.dc, "dc1"); got.Code == http.StatusOK && s.firedIn != dc {
+				t.Errorf("fired in %q, want %q", s.firedIn, dc)
 			}
 		})
 	}

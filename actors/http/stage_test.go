@@ -53,6 +53,8 @@ type stage struct {
 	local  *registered
 	events messages.Published[messages.EventView]
 
+	firedIn string // the datacenter of the last event; the event probe's
+
 	table   *answers.Table
 	answers map[string]func(actor.Context) bool // by actor: what a probe does with a message
 }

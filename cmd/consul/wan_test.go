@@ -40,6 +40,7 @@ func TestWAN(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.knowEachOther()
+	p.fire()
 	p.resolve()
 	p.roundTrips()
 	p.snapshots()
@@ -66,6 +67,26 @@ func (p *pair) knowEachOther() {
 	}
 	if stdout, _, _ := p.far.Consul("members", "-wan", "-status=alive"); !strings.Contains(stdout, "near.dc1 ") || !strings.Contains(stdout, "far.dc2 ") {
 		t.Errorf("members -wan: %s", stdout)
+	}
+}
+
+// fire has an event of one datacenter reach the agents of the other.
+func (p *pair) fire() {
+	for _, a := range []*agenttest.Agent{p.near, p.client} {
+		if _, _, err := a.Client().Event().Fire(&api.UserEvent{Name: "from-" + a.Name}, &api.WriteOptions{Datacenter: "dc2"}); err != nil {
+			p.t.Errorf("fire an event in dc2 through %s: %v", a.Name, err)
+		}
+		p.far.Await("hear of the event", func() bool {
+			events, _, err := p.far.Client().Event().List("from-"+a.Name, nil)
+			return err == nil && len(events) == 1
+		})
+	}
+	if events, _, err := p.near.Client().Event().List("", nil); err != nil || len(events) != 0 {
+		p.t.Errorf("dc1 has the events %v, %v", events, err)
+	}
+	_, _, err := p.near.Client().Event().Fire(&api.UserEvent{Name: "x"}, &api.WriteOptions{Datacenter: "nope"})
+	if err == nil || !strings.Contains(err.Error(), "No path to datacenter") {
+		p.t.Errorf("in a datacenter that is not there: %v", err)
 	}
 }
 
