@@ -2,6 +2,7 @@ package messages
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/serf/coordinate"
@@ -150,6 +151,29 @@ type ForceLeave struct {
 	Asked[Unit]
 	Node  string
 	Prune bool // and forget it at once
+}
+
+// ForceLeaveNames returns the names under which a member is to be regarded as
+// left, in the LAN pool and in the WAN pool, where a server is called
+// node.datacenter. Empty: the pool is not concerned. The views may be nil.
+func ForceLeaveNames(node, datacenter string, lan, wan *PoolView) (inLAN, inWAN string) {
+	if wan != nil {
+		for _, name := range []string{node, node + "." + datacenter} {
+			if _, ok := wan.Member(name); ok {
+				inWAN = name
+				break
+			}
+		}
+	}
+	if inWAN == "" || lan == nil {
+		return node, inWAN
+	}
+	for _, name := range []string{node, strings.TrimSuffix(node, "."+datacenter)} {
+		if _, ok := lan.Member(name); ok {
+			return name, inWAN
+		}
+	}
+	return "", inWAN
 }
 
 // KeyringVerb is what to do with the pool's encryption keys.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -54,7 +55,8 @@ func agentJoin(r *request) (*answer, error) {
 	return nothing, nil
 }
 
-// agentForceLeave has a failed member regarded as left.
+// agentForceLeave has a failed member regarded as left: by each pool that knows it,
+// or with ?wan by the WAN pool alone, where a server is called node.datacenter.
 func agentForceLeave(r *request) (*answer, error) {
 	if err := r.checkNames(noPartition); err != nil {
 		return nil, err
@@ -62,14 +64,31 @@ func agentForceLeave(r *request) (*answer, error) {
 	if r.tail == "" {
 		return nil, missing("node name")
 	}
-	pool, err := r.pool(r.has("wan"))
-	if err != nil {
+	cfg := &r.api.cfg
+	lan, wan := messages.ForceLeaveNames(r.tail, cfg.Facts.Datacenter, load(cfg.LANView), load(cfg.WANView))
+	if r.has("wan") {
+		lan, wan = "", cmp.Or(wan, r.tail)
+	}
+	if err := r.forceLeave(false, lan); err != nil {
 		return nil, err
 	}
-	if _, err := ask.Do(r.Context(), pool, &messages.ForceLeave{Node: r.tail, Prune: r.has("prune")}); err != nil {
+	if err := r.forceLeave(true, wan); err != nil {
 		return nil, err
 	}
 	return nothing, nil
+}
+
+// forceLeave has it regarded so by a pool, where it has a name there.
+func (r *request) forceLeave(wan bool, node string) error {
+	if node == "" {
+		return nil
+	}
+	pool, err := r.pool(wan)
+	if err != nil {
+		return err
+	}
+	_, err = ask.Do(r.Context(), pool, &messages.ForceLeave{Node: node, Prune: r.has("prune")})
+	return err
 }
 
 // agentLeave begins the leave plan, or joins the one that runs, and answers when it

@@ -163,6 +163,36 @@ func TestRequestsForActors(t *testing.T) {
 	}
 }
 
+// TestForceLeaveIsForBothPools wants a server to be regarded as left in the WAN pool
+// too, where it has a name of its own.
+func TestForceLeaveIsForBothPools(t *testing.T) {
+	var heard []string
+	s := newStage(t)
+	for _, pool := range []string{"gossip-lan", "gossip-wan"} {
+		s.answers[pool] = func(ctx actor.Context) bool {
+			if msg, ok := ctx.Message().(*messages.ForceLeave); ok {
+				heard = append(heard, fmt.Sprintf("%s %s %t", pool, msg.Node, msg.Prune))
+				msg.Answer(messages.Unit{})
+			}
+			return true
+		}
+	}
+	a := s.api(t)
+	for target, want := range map[string][]string{
+		"n1":           {"gossip-lan n1 false", "gossip-wan n1.dc1 false"},
+		"n1.dc1?prune": {"gossip-lan n1 true", "gossip-wan n1.dc1 true"},
+		"n1?wan&prune": {"gossip-wan n1.dc1 true"},
+		"n2?prune":     {"gossip-lan n2 true"},
+		"x.dc2":        {"gossip-wan x.dc2 false"},
+		"x.dc2?wan":    {"gossip-wan x.dc2 false"},
+	} {
+		heard = nil
+		if got := call(a, "PUT", "/v1/agent/force-leave/"+target, ""); got.Code != 200 || !slices.Equal(heard, want) {
+			t.Errorf("%s: %d %s, heard %q; want %q", target, got.Code, got.Body, heard, want)
+		}
+	}
+}
+
 func TestClientsHaveNoServerParts(t *testing.T) {
 	s := newStage(t)
 	s.cfg.Facts.Server = false

@@ -60,7 +60,7 @@ func (d commands) join(ctx context.Context, q agentrpc.JoinRequest) (agentrpc.Jo
 
 // forceLeave asks each pool that knows the member.
 func (d commands) forceLeave(ctx context.Context, q agentrpc.ForceLeaveRequest) (none, error) {
-	lan, wan := forceLeaveNames(q.Node, d.cfg.Datacenter, d.cfg.LANView.Load(), d.wanView())
+	lan, wan := messages.ForceLeaveNames(q.Node, d.cfg.Datacenter, d.cfg.LANView.Load(), d.wanView())
 	if lan != "" {
 		if _, err := ask.Do(ctx, d.cfg.LAN, &messages.ForceLeave{Node: lan, Prune: q.Prune}); err != nil {
 			return none{}, err

@@ -34,29 +34,6 @@ func members(v *messages.PoolView) agentrpc.MembersResponse {
 	return out
 }
 
-// forceLeaveNames returns the names under which a member is to be regarded as
-// left, in the LAN pool and in the WAN pool, where a server is called
-// node.datacenter. Empty: the pool is not concerned. The views may be nil.
-func forceLeaveNames(node, datacenter string, lan, wan *messages.PoolView) (inLAN, inWAN string) {
-	if wan != nil {
-		for _, name := range []string{node, node + "." + datacenter} {
-			if _, ok := wan.Member(name); ok {
-				inWAN = name
-				break
-			}
-		}
-	}
-	if inWAN == "" || lan == nil {
-		return node, inWAN
-	}
-	for _, name := range []string{node, strings.TrimSuffix(node, "."+datacenter)} {
-		if _, ok := lan.Member(name); ok {
-			return name, inWAN
-		}
-	}
-	return "", inWAN
-}
-
 // poolKeys is what a pool said to a change of its keys.
 type poolKeys struct {
 	pool    messages.Pool
