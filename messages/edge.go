@@ -6,6 +6,8 @@ import "time"
 type DNSConfig struct {
 	AllowStale        bool
 	MaxStale          time.Duration
+	UseCache          bool          // what others are asked for may come from memory
+	CacheMaxAge       time.Duration // and be so old; 0: as old as it is
 	NodeTTL           time.Duration
 	ServiceTTL        map[string]time.Duration // by name, prefix glob "x*", or "*"
 	OnlyPassing       bool

@@ -32,6 +32,7 @@ type server struct {
 	settings *messages.Published[settings]
 	others   *recursors
 	far      *elsewhere
+	reliable *reliable
 	kept     *responses
 	root     *actor.RootContext
 	self     *actor.PID
@@ -52,7 +53,7 @@ type server struct {
 func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], root *actor.RootContext, self *actor.PID) *server {
 	s := &server{
 		cfg: cfg, log: log, zone: newZone(cfg), settings: set,
-		others: newRecursors(log, cfg.Limits.Recursions), far: newElsewhere(cfg, log), kept: newResponses(maxKept), root: root, self: self,
+		others: newRecursors(log, cfg.Limits.Recursions), far: newElsewhere(cfg, log), reliable: newReliable(log), kept: newResponses(maxKept), root: root, self: self,
 		labels:    []metrics.Label{{Name: "node", Value: cfg.NodeName}},
 		executing: make(chan struct{}, cfg.Limits.PreparedQueries),
 	}
@@ -244,7 +245,7 @@ func (s *server) query(low *dns.Msg, set *settings) *query {
 		view: s.cfg.View(), set: set, now: time.Now(), intn: rand.IntN, basis: newBasis(),
 	}
 	if s.cfg.Elsewhere != nil {
-		q.elsewhere = func(l lookup) (*theirs, error) { return s.far.find(s.ctx, l, set) }
+		q.elsewhere = s.elsewhere(set)
 	}
 	if len(set.Recursors) > 0 {
 		q.outside = s.outside(q.qtype, set)

@@ -27,12 +27,14 @@
 //
 // What is asked of another datacenter is asked of a server there (elsewhere.go): once
 // for all who ask the same at the same time, by so many and for so long. A datacenter
-// that nobody knows has no names; one that does not answer is a SERVFAIL and a line in
-// the log.
+// that nobody knows has no names; one that does not answer is a line in the log.
 //
 // Prepared queries a server carries out, this one or another, and the answer is for
 // the one who asked, in the query's order (execute.go). Whoever has asked waits for
 // that, and nobody else.
+//
+// What others have said last is remembered, and said again when they cannot be asked
+// (remember.go). A SERVFAIL is for what was never known.
 package dns
 
 import (

@@ -70,6 +70,17 @@ func newElsewhere(cfg Config, log *zap.Logger) *elsewhere {
 	}
 }
 
+// elsewhere returns what asks other datacenters, or says what they said.
+func (s *server) elsewhere(set *settings) func(lookup) (*theirs, error) {
+	return func(l lookup) (*theirs, error) {
+		found, err := s.reliable.ask(l, set, func() (word, error) {
+			said, err := s.far.find(s.ctx, l, set)
+			return word{theirs: said}, err
+		})
+		return found.theirs, err
+	}
+}
+
 // find returns what the datacenter of a lookup says. It waits until then, or until ctx
 // ends, but no longer than the limits say.
 func (e *elsewhere) find(ctx context.Context, l lookup, set *settings) (*theirs, error) {
@@ -125,7 +136,7 @@ func (e *elsewhere) land(l lookup, f *flight) {
 	close(f.done)
 	switch {
 	case news && silent:
-		e.log.Warn("another datacenter does not answer; queries for it are answered with SERVFAIL",
+		e.log.Warn("another datacenter does not answer; queries for it are answered with what it has said before, or with SERVFAIL",
 			zap.String("datacenter", l.datacenter), zap.Error(f.err))
 	case news:
 		e.log.Info("the other datacenter answers again", zap.String("datacenter", l.datacenter))

@@ -14,41 +14,50 @@ import (
 )
 
 // executeTimeout is how long a prepared query may take: resolvers do not wait longer.
-const executeTimeout = 10 * time.Second
+const executeTimeout = 5 * time.Second
 
 var errTooManyQueries = errors.New("too many prepared queries are carried out; this one is not")
 
-// execute returns what has prepared queries carried out for a client, or nil if nobody
-// can. It runs on the goroutine of the client's query, and waits.
+// execute returns what has prepared queries carried out for a client, or says what they
+// found; nil if nobody can. It runs on the goroutine of the client's query, and waits.
 func (s *server) execute(low *dns.Msg, client netip.Addr, set *settings) func(name, dc string) (*wire.PreparedQueryExecuteResponse, error) {
 	if s.cfg.Execute == nil {
 		return nil
 	}
+	source := sourceOf(low, client)
 	return func(name, dc string) (*wire.PreparedQueryExecuteResponse, error) {
-		select {
-		case s.executing <- struct{}{}:
-			defer func() { <-s.executing }()
-		default:
-			return nil, errTooManyQueries
-		}
-		ctx, cancel := context.WithTimeout(s.ctx, executeTimeout)
-		defer cancel()
-		args := &wire.PreparedQueryExecuteRequest{
-			Datacenter: dc, QueryIDOrName: name,
-			Source:       wire.QuerySource{Ip: sourceOf(low, client)},
-			Agent:        wire.QuerySource{Datacenter: s.cfg.Datacenter, Node: s.cfg.NodeName},
-			QueryOptions: wire.QueryOptions{AllowStale: set.AllowStale},
-		}
-		found, err := s.cfg.Execute(ctx, args)
-		if err == nil && set.AllowStale && set.MaxStale > 0 && found.LastContact > set.MaxStale {
-			args.AllowStale = false
-			found, err = s.cfg.Execute(ctx, args)
-		}
-		if err != nil {
-			s.log.Debug("a prepared query could not be carried out", zap.String("query", name), zap.Error(err))
-		}
-		return found, err
+		found, err := s.reliable.ask(lookup{kind: kindQuery, name: name, datacenter: dc}, set, func() (word, error) {
+			found, err := s.executeNow(&wire.PreparedQueryExecuteRequest{
+				Datacenter: dc, QueryIDOrName: name,
+				Source:       wire.QuerySource{Ip: source},
+				Agent:        wire.QuerySource{Datacenter: s.cfg.Datacenter, Node: s.cfg.NodeName},
+				QueryOptions: wire.QueryOptions{AllowStale: set.AllowStale},
+			}, set)
+			return word{query: found}, err
+		})
+		return found.query, err
 	}
+}
+
+// executeNow has a prepared query carried out.
+func (s *server) executeNow(args *wire.PreparedQueryExecuteRequest, set *settings) (*wire.PreparedQueryExecuteResponse, error) {
+	select {
+	case s.executing <- struct{}{}:
+		defer func() { <-s.executing }()
+	default:
+		return nil, errTooManyQueries
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, executeTimeout)
+	defer cancel()
+	found, err := s.cfg.Execute(ctx, args)
+	if err == nil && set.AllowStale && set.MaxStale > 0 && found.LastContact > set.MaxStale {
+		args.AllowStale = false
+		found, err = s.cfg.Execute(ctx, args)
+	}
+	if err != nil {
+		s.log.Debug("a prepared query could not be carried out", zap.String("query", args.QueryIDOrName), zap.Error(err))
+	}
+	return found, err
 }
 
 // sourceOf returns the address that a query comes from: that of the subnet which a

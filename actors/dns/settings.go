@@ -38,6 +38,7 @@ func newSettings(cfg messages.DNSConfig) *settings {
 		}
 	}
 	slices.SortFunc(s.globs, func(a, b glob) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	s.AllowStale = s.AllowStale || s.UseCache // as Consul's does
 	if s.RecursorTimeout <= 0 {
 		s.RecursorTimeout = defaultRecursorTimeout
 	}

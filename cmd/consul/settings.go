@@ -172,6 +172,8 @@ func dnsConfig(rt *config.Runtime) messages.DNSConfig {
 	return messages.DNSConfig{
 		AllowStale:        d.AllowStale,
 		MaxStale:          d.MaxStale,
+		UseCache:          d.UseCache,
+		CacheMaxAge:       d.CacheMaxAge,
 		NodeTTL:           d.NodeTTL,
 		ServiceTTL:        d.ServiceTTL,
 		OnlyPassing:       d.OnlyPassing,

@@ -275,6 +275,8 @@ type DNS struct {
 	DisableCompression bool                     `config:"disable_compression"`
 	AllowStale         bool                     `config:"allow_stale"`
 	MaxStale           time.Duration            `config:"max_stale"`
+	UseCache           bool                     `config:"use_cache"`
+	CacheMaxAge        time.Duration            `config:"cache_max_age"` // 0 is any age
 	SOA                SOA                      `config:"soa"`
 	RecursorTimeout    time.Duration            `config:"recursor_timeout"`
 	RecursorStrategy   string                   `config:"recursor_strategy"` // sequential or random

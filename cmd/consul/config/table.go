@@ -207,8 +207,8 @@ var table = []Key{
 	{"dns_config.recursor_timeout", Duration, "2s", Acted | Reloads | Positive, "time for a resolver's answer"},
 	{"dns_config.recursor_strategy", Text, "sequential", Acted | Reloads, "sequential or random"},
 	{"dns_config.enable_additional_node_meta_txt", Bool, "true", Acted | Reloads, "add TXT records with node_meta"},
-	{"dns_config.use_cache", Bool, "false", 0, "answer from the agent's cache"},
-	{"dns_config.cache_max_age", Duration, "0s", 0, "use cached answers up to this old"},
+	{"dns_config.use_cache", Bool, "false", Acted | Reloads, "answer from memory what others would be asked for: prepared queries, other datacenters"},
+	{"dns_config.cache_max_age", Duration, "0s", Acted | Reloads, "with use_cache, ask again if the answer is older; 0s for never"},
 	{"dns_config.prefer_namespace", Bool, "", Enterprise, "namespaces"},
 
 	// Telemetry.
