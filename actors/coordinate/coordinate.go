@@ -25,6 +25,7 @@ import (
 	"github.com/hashicorp/serf/coordinate"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/messages"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -76,9 +77,8 @@ func New(cfg Config) actor.Producer {
 	cfg.BatchSize = cmp.Or(cfg.BatchSize, DefaultBatchSize)
 	cfg.MaxBatches = cmp.Or(cfg.MaxBatches, DefaultMaxBatches)
 	return func() actor.Actor {
-		return &coordinateActor{
-			cfg: cfg, log: cfg.Logger.Named("consul." + Name), gathered: newBatch(cfg.BatchSize * cfg.MaxBatches),
-		}
+		log := cfg.Logger.Named("consul." + Name)
+		return &coordinateActor{cfg: cfg, log: log, limits: limits.New(log), gathered: newBatch(cfg.BatchSize * cfg.MaxBatches)}
 	}
 }
 
@@ -87,6 +87,7 @@ func New(cfg Config) actor.Producer {
 type coordinateActor struct {
 	cfg      Config
 	log      *zap.Logger
+	limits   *limits.Refusals
 	gathered *batch
 
 	ctx     context.Context // ends with this instance
@@ -182,6 +183,7 @@ func (a *coordinateActor) sent(ctx actor.Context, msg *sent) {
 // note gathers an update.
 func (a *coordinateActor) note(ctx actor.Context, msg *messages.UpdateCoordinate) {
 	if !a.gathered.note(msg.Coordinate) {
+		a.limits.Refused("coordinate_updates", "dropping coordinates of agents: more came than are written in a period; see sync_coordinate_rate_target")
 		msg.Refuse(messages.ErrOverloaded)
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -27,6 +28,7 @@ type api struct {
 
 	routes   table
 	conns    *conns
+	limits   *limits.Refusals
 	requests gate
 	writes   gate
 	flight   flight
@@ -41,12 +43,14 @@ var _ http.Handler = (*api)(nil)
 
 func newAPI(closing context.Context, cfg Config, log *zap.Logger, settings *messages.Published[messages.HTTPConfig]) *api {
 	leaving, wake := context.WithCancel(closing)
+	refusals := limits.New(log)
 	return &api{
 		cfg:      cfg,
 		log:      log,
 		settings: settings,
 		routes:   newTable(routes(cfg)),
-		conns:    newConns(settings, log),
+		conns:    newConns(settings, refusals),
+		limits:   refusals,
 		requests: make(gate, cfg.Limits.MaxRequests),
 		writes:   make(gate, cfg.Limits.MaxWrites),
 		back:     newLostAndFound(),

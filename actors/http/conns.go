@@ -6,16 +6,13 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/messages"
 )
-
-// complainEvery is how often the log says that connections are refused.
-const complainEvery = 10 * time.Second
 
 // conns counts the open connections of each client. Connections beyond the limit
 // are accepted and answered with 429, over TLS too: a connection that is just
@@ -25,16 +22,15 @@ const complainEvery = 10 * time.Second
 // under it but counting.
 type conns struct {
 	settings *messages.Published[messages.HTTPConfig]
-	log      *zap.Logger
+	limits   *limits.Refusals
 
-	mu       sync.Mutex
-	open     map[netip.Addr]int
-	held     map[net.Conn]bool // not net/http's for now, but open
-	complain time.Time         // not before
+	mu   sync.Mutex
+	open map[netip.Addr]int
+	held map[net.Conn]bool // not net/http's for now, but open
 }
 
-func newConns(settings *messages.Published[messages.HTTPConfig], log *zap.Logger) *conns {
-	return &conns{settings: settings, log: log, open: map[netip.Addr]int{}, held: map[net.Conn]bool{}}
+func newConns(settings *messages.Published[messages.HTTPConfig], refusals *limits.Refusals) *conns {
+	return &conns{settings: settings, limits: refusals, open: map[netip.Addr]int{}, held: map[net.Conn]bool{}}
 }
 
 // refusedKey marks the context of a connection whose requests are refused.
@@ -124,17 +120,8 @@ func (c *conns) release(conn net.Conn) {
 
 func (c *conns) complainOf(client netip.Addr, limit int) {
 	metrics.IncrCounter([]string{"api", "http", "connections_refused"}, 1)
-	now := time.Now()
-	c.mu.Lock()
-	due := now.After(c.complain)
-	if due {
-		c.complain = now.Add(complainEvery)
-	}
-	c.mu.Unlock()
-	if due {
-		c.log.Warn("refusing connections of a client that has too many; see http_max_conns_per_client",
-			zap.Stringer("client", client), zap.Int("limit", limit))
-	}
+	c.limits.Refused("http_max_conns_per_client", "refusing connections of a client that has too many; see http_max_conns_per_client",
+		zap.Stringer("client", client), zap.Int("most", limit))
 }
 
 // clientOf returns whose connection it is. One that is not TCP has no address and

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -25,7 +26,7 @@ func TestConns(t *testing.T) {
 	var settings messages.Published[messages.HTTPConfig]
 	settings.Publish(&messages.HTTPConfig{MaxConnsPerClient: 1})
 	core, logs := observer.New(zap.WarnLevel)
-	c := newConns(&settings, zap.New(core))
+	c := newConns(&settings, limits.New(zap.New(core)))
 
 	// The same client, by its two names.
 	names := []net.IP{net.IPv4(10, 0, 0, 1).To4(), net.ParseIP("::ffff:10.0.0.1")}
@@ -39,7 +40,7 @@ func TestConns(t *testing.T) {
 		open = append(open, conn)
 	}
 	if n := logs.Len(); n != 1 {
-		t.Errorf("%d complaints in the log, want one in %v", n, complainEvery)
+		t.Errorf("%d complaints in the log, want one", n)
 	}
 	for _, conn := range open {
 		c.changed(conn, http.StateActive)

@@ -2,10 +2,12 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/actor-consul/consul/messages"
 )
@@ -179,5 +181,25 @@ func TestOverload(t *testing.T) {
 	}
 	if got := call(a, "PUT", "/v1/kv/a", "x"); got.Code != http.StatusOK {
 		t.Errorf("a write afterwards: %d %s", got.Code, got.Body)
+	}
+}
+
+// TestLimitsAreTold: an operator sees that requests are refused, and for what, but not
+// each of them.
+func TestLimitsAreTold(t *testing.T) {
+	s := newStage(t)
+	s.cfg.Limits.KVMaxValueSize = 16
+	a := s.api(t)
+	many := "[" + strings.Repeat(`{"KV":{"Verb":"get","Key":"k"}},`, 128) + `{"KV":{"Verb":"get","Key":"k"}}]`
+	for range 3 {
+		call(a, "PUT", "/v1/kv/a", strings.Repeat("x", 17))
+		call(a, "PUT", "/v1/txn", many)
+	}
+	var told []any
+	for _, l := range s.logs.FilterLevelExact(zap.WarnLevel).All() {
+		told = append(told, l.ContextMap()["limit"])
+	}
+	if !slices.Equal(told, []any{"kv_max_value_size", "txn_operations"}) {
+		t.Errorf("told of %v", told)
 	}
 }

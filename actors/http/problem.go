@@ -18,6 +18,7 @@ type problem struct {
 	text   string
 	allow  string // the header of a 405
 	retry  bool   // worth another try in a moment
+	limit  string // what there was too much of, if it was refused for that
 }
 
 // Error implements error.
@@ -40,14 +41,20 @@ func tooMany(what string, limit int) *problem {
 		status: http.StatusTooManyRequests,
 		text:   fmt.Sprintf("too many %s in flight at this agent (the limit is %d); nothing was done, try again", what, limit),
 		retry:  true,
+		limit:  "http_" + what,
 	}
 }
 
 // tooLarge refuses a body, and names the key of the configuration that says how large
 // one may be.
 func tooLarge(size, limit int64, key string) *problem {
-	return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf(
+	return tooMuch(key, fmt.Sprintf(
 		"Request body(%d bytes) too large, max size: %d bytes. See https://www.consul.io/docs/agent/config/config-files#%s.", size, limit, key))
+}
+
+// tooMuch refuses what is larger than a limit lets it be.
+func tooMuch(limit, text string) *problem {
+	return &problem{status: http.StatusRequestEntityTooLarge, text: text, limit: limit}
 }
 
 // severalWrong tells of errors as Consul's list of errors does.
@@ -90,6 +97,9 @@ func asProblem(err error) *problem {
 // fail answers with an error.
 func (a *api) fail(w *writer, r *request, err error) {
 	p := asProblem(err)
+	if p.limit != "" {
+		a.limits.Refused(p.limit, "refused a request: "+p.text, zap.String("method", r.Method), zap.String("url", r.loggable()), zap.String("from", r.RemoteAddr))
+	}
 	switch {
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		a.log.Debug("Request cancelled", a.about(r, err)...)

@@ -55,7 +55,7 @@ func txn(r *request) (*answer, error) {
 		return nil, err
 	}
 	if len(asked) > endpoint.MaxTxnOps {
-		return nil, refusal(http.StatusRequestEntityTooLarge,
+		return nil, tooMuch("txn_operations",
 			fmt.Sprintf("Transaction contains too many operations (%d > %d)", len(asked), endpoint.MaxTxnOps))
 	}
 	ops := make(wire.TxnOps, len(asked))
@@ -82,7 +82,7 @@ func (op *txnOp) wire(maxValue int64, datacenter string) (*wire.TxnOp, error) {
 		return nil, nil
 	case op.KV != nil:
 		if size := int64(len(op.KV.Value)); size > maxValue {
-			return nil, refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("Value for key %q is too large (%d > %d bytes)", op.KV.Key, size, maxValue))
+			return nil, tooMuch("kv_max_value_size", fmt.Sprintf("Value for key %q is too large (%d > %d bytes)", op.KV.Key, size, maxValue))
 		}
 		kv := &wire.TxnKVOp{Verb: op.KV.Verb, DirEnt: wire.DirEntry{
 			Key: op.KV.Key, Value: op.KV.Value, Flags: op.KV.Flags, Session: op.KV.Session,

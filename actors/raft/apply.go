@@ -25,13 +25,19 @@ func (a *raftActor) apply(msg *messages.ApplyEntry) {
 	case len(msg.Entry) > maxEntry:
 		msg.Refuse(fmt.Errorf("the entry is %d bytes long, the raft log takes up to %d", len(msg.Entry), maxEntry))
 	case !a.node.take(msg, len(msg.Entry)):
-		msg.Refuse(messages.ErrOverloaded)
+		a.overloaded("raft_entries", "too many entries wait for the log", msg)
 	}
+}
+
+// overloaded refuses a request because so many others are under way, and says so.
+func (a *raftActor) overloaded(limit, says string, msg messages.Refuser) {
+	a.limits.Refused(limit, "refusing requests: "+says)
+	msg.Refuse(messages.ErrOverloaded)
 }
 
 func (a *raftActor) barrier(msg *messages.Barrier) {
 	if !a.node.take(msg, 0) {
-		msg.Refuse(messages.ErrOverloaded)
+		a.overloaded("raft_entries", "too many entries wait for the log", msg)
 	}
 }
 

@@ -57,7 +57,7 @@ func (s *spooled) Refuse(err error) {
 
 func (a *raftActor) saveSnapshot(msg *messages.SaveSnapshot) {
 	if len(a.archives.saves) == maxArchives {
-		msg.Refuse(messages.ErrOverloaded)
+		a.overloaded("raft_snapshots", "too many snapshots are being saved", msg)
 		return
 	}
 	a.archives.saves = append(a.archives.saves, msg)

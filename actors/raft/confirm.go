@@ -19,7 +19,7 @@ func (a *raftActor) confirm(msg *messages.ConfirmLeader) {
 		return
 	}
 	if !a.confirms.add(msg) {
-		msg.Refuse(messages.ErrOverloaded)
+		a.overloaded("raft_reads", "too many reads wait for the word of a quorum", msg)
 		return
 	}
 	a.maybeConfirm()

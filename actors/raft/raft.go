@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/messages"
 )
 
@@ -18,7 +19,8 @@ import (
 func New(cfg Config) actor.Producer {
 	cfg = cfg.withDefaults()
 	return func() actor.Actor {
-		return &raftActor{cfg: cfg, log: cfg.Logger.Named(Name), expect: cfg.BootstrapExpect}
+		log := cfg.Logger.Named(Name)
+		return &raftActor{cfg: cfg, log: log, limits: limits.New(log), expect: cfg.BootstrapExpect}
 	}
 }
 
@@ -27,6 +29,8 @@ type raftActor struct {
 	cfg  Config
 	log  *zap.Logger
 	tell func(any) // to itself, from any goroutine
+
+	limits *limits.Refusals
 
 	opening chan *opened // what comes of opening the log; nil when it has come
 	node    *node        // nil until then

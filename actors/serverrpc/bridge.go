@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-metrics"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/limits"
 	"github.com/actor-consul/consul/actors/serverrpc/frame"
 	"github.com/actor-consul/consul/messages"
 )
@@ -22,6 +23,7 @@ type server struct {
 	cfg     Config
 	log     *zap.Logger
 	methods map[string]method
+	limits  *limits.Refusals
 
 	ctx      context.Context // ends with the server, and everything with it
 	end      context.CancelFunc
@@ -38,7 +40,7 @@ type server struct {
 }
 
 func newServer(cfg Config, log *zap.Logger) *server {
-	s := &server{cfg: cfg, log: log, methods: methods(cfg), snapshots: make(gate, maxSnapshots), peers: newPeers(cfg.MaxConnsPerClient)}
+	s := &server{cfg: cfg, log: log, methods: methods(cfg), limits: limits.New(log), snapshots: make(gate, maxSnapshots), peers: newPeers(cfg.MaxConnsPerClient)}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.draining, s.refuse = context.WithCancel(s.ctx)
 	return s

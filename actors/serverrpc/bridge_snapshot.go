@@ -68,6 +68,7 @@ func (s *server) snapshot(ctx context.Context, nc net.Conn) {
 func (s *server) enterSnapshot() (leave func(), err error) {
 	switch {
 	case !s.snapshots.enter():
+		s.limits.Refused("rpc_snapshots", "refusing snapshots: too many are under way", zap.Int("most", maxSnapshots))
 		return nil, messages.ErrOverloaded
 	case !s.flight.enter():
 		s.snapshots.leave()

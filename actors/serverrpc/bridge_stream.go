@@ -103,6 +103,7 @@ func (c *stream) next() error {
 // begin has a request carried out, if there is room.
 func (c *stream) begin(call *call) error {
 	if !c.peer.requests.enter() {
+		c.srv.limits.Refused("rpc_requests", "refusing requests of a connection that has too many", from(c.nc), zap.Int("most", maxRequests))
 		return c.refuse(&call.Request, messages.ErrOverloaded)
 	}
 	if !c.srv.flight.enter() {
