@@ -92,6 +92,15 @@ type (
 		err error
 	}
 
+	// questioned says that a member was asked whether it leaves, or why it could not be:
+	// it is gone indeed, or is asked again.
+	questioned struct {
+		*bridge
+		member messages.Member
+		order  *messages.ForceLeave // which took it for gone; nil: nobody has
+		err    error
+	}
+
 	// saidGoodbye says that the pool has been left.
 	saidGoodbye struct {
 		*bridge
@@ -269,11 +278,13 @@ func (b *bridge) join(lib *library, j joined, replay bool) {
 // it does by a word that is newer than any that says so. What comes of it is heard
 // from the pool. Before, the two clocks are brought together, since who is told an
 // old word does not answer it.
-func (b *bridge) question(s *serf.Serf, m messages.Member) {
+func (b *bridge) question(s *serf.Serf, m messages.Member, order *messages.ForceLeave) {
 	go func() {
 		list := s.Memberlist()
-		if _, err := list.Join([]string{m.Name + "/" + address(m)}); err != nil {
-			return // it is gone indeed, or is asked again
+		_, err := list.Join([]string{m.Name + "/" + address(m)})
+		b.tell(&questioned{b, m, order, err})
+		if err != nil {
+			return
 		}
 		clock, err := strconv.ParseUint(s.Stats()["member_time"], 10, 64)
 		if err != nil {
@@ -282,6 +293,15 @@ func (b *bridge) question(s *serf.Serf, m messages.Member) {
 		to := &memberlist.Node{Name: m.Name, Addr: m.Addr.AsSlice(), Port: m.Port}
 		_ = list.SendReliable(to, leaveIntent(m.Name, clock)) // or it is asked again
 		b.after(answerTime, doubt)                            // Serf has no event for a denial
+	}()
+}
+
+// prune has the pool forget members that have left.
+func (b *bridge) prune(s *serf.Serf, names []string) {
+	go func() {
+		for _, name := range names {
+			s.RemoveFailedNodePrune(name) //nolint:errcheck // it is done again as long as the member is there
+		}
 	}()
 }
 

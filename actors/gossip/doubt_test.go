@@ -45,6 +45,66 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
+// TestDoubtsOfTheSilent shows that who cannot be reached is asked more and more
+// seldom, until it is heard of again.
+func TestDoubtsOfTheSilent(t *testing.T) {
+	begin := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := doubts{}
+	var asked []int
+	for second := range 100 {
+		b := member("b", "id-b", "127.0.0.1:2", messages.MemberLeaving)
+		if ask, _ := d.review([]messages.Member{b}, "a", begin.Add(time.Duration(second)*time.Second)); len(ask) > 0 {
+			if news := d.unanswered("b"); news != (len(asked) == 0) {
+				t.Errorf("after %d s: news %t", second, news)
+			}
+			asked = append(asked, second)
+		}
+	}
+	if want := []int{3, 9, 21, 45, 93}; !slices.Equal(asked, want) {
+		t.Errorf("asked after %v s, want %v", asked, want)
+	}
+	d.review(nil, "a", begin)
+	if d.unanswered("b") {
+		t.Error("there is a doubt about one who is not there any more")
+	}
+}
+
+func TestForced(t *testing.T) {
+	const alive, leaving, left = messages.MemberAlive, messages.MemberLeaving, messages.MemberLeft
+	tests := []struct {
+		name   string
+		forget bool
+		status messages.MemberStatus
+		want   messages.MemberStatus // none: it is not shown
+		prune  bool
+		waits  bool
+	}{
+		{name: "not_missed_yet", status: leaving, want: left, waits: true},
+		{name: "missed", status: left, want: left},
+		{name: "denies_it", status: alive, want: alive},
+		{name: "to_be_forgotten", forget: true, status: leaving, want: messages.MemberNone, waits: true},
+		{name: "can_be_forgotten", forget: true, status: left, want: messages.MemberNone, prune: true, waits: true},
+		{name: "to_be_forgotten_and_denies_it", forget: true, status: alive, want: alive},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := forced{"b": tt.forget, "gone": true}
+			other := member("a", "id-a", "127.0.0.1:1", leaving)
+			shown, prune := f.apply([]messages.Member{other, member("b", "id-b", "127.0.0.1:2", tt.status)})
+			if shown[0].Status != leaving {
+				t.Errorf("another is %s", shown[0].Status)
+			}
+			have := messages.MemberNone
+			if len(shown) == 2 {
+				have = shown[1].Status
+			}
+			if _, waits := f["b"]; have != tt.want || (len(prune) == 1) != tt.prune || waits != tt.waits || len(f) > 1 {
+				t.Errorf("it is %s, to be pruned: %v, orders left: %v", have, prune, f)
+			}
+		})
+	}
+}
+
 // TestRumourOfALifeBefore has a server that left and came back be met by one who
 // had only been told that it left. It used to be "leaving" there for good, or until
 // the third one, if it was still there, synced with the others.
@@ -88,6 +148,55 @@ func TestForceLeaveOfALiveMember(t *testing.T) {
 			b.leaves(t) // and means it
 			a.hears(t, messages.Left, "b")
 		})
+	}
+}
+
+// TestForceLeaveOfADeadMember shows that nobody waits until the pool has missed it,
+// which takes half a minute in the WAN pool; and that it is back when it is.
+func TestForceLeaveOfADeadMember(t *testing.T) {
+	for name, prune := range map[string]bool{"plain": false, "prune": true} {
+		t.Run(name, func(t *testing.T) {
+			slow := config("a")
+			slow.Gossip.ProbeInterval = time.Hour // it is never missed
+			cfg := config("b")
+			a, b := start(t, slow), start(t, cfg)
+			b.join(t, a)
+			a.hears(t, messages.Joined, "b")
+			cfg.Bind = netip.MustParseAddrPort(b.at())
+			b.kill(t)
+			force := func(prune bool) {
+				if _, err := do(t, a, &messages.ForceLeave{Node: "b", Prune: prune}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			force(false)
+			a.sees(t, "b", messages.MemberLeft)
+			if force(prune); prune {
+				a.hears(t, messages.Reaped, "b")
+				a.sees(t, "b", "") // it is not there
+			}
+			b = start(t, cfg)
+			b.join(t, a)
+			a.sees(t, "b", messages.MemberAlive)
+		})
+	}
+}
+
+// TestForceLeaveForgets shows that the pool itself forgets a member that had not been
+// missed when it was to be pruned.
+func TestForceLeaveForgets(t *testing.T) {
+	a, b := start(t, config("a")), start(t, config("b"))
+	b.join(t, a)
+	a.hears(t, messages.Joined, "b")
+	b.kill(t)
+	if _, err := do(t, a, &messages.ForceLeave{Node: "b", Prune: true}); err != nil {
+		t.Fatal(err)
+	}
+	a.hears(t, messages.Reaped, "b")
+	for deadline := time.Now().Add(30 * time.Second); a.view.Load().Stats["members"] != "1"; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("Serf still has it: %v", a.view.Load().Stats)
+		}
 	}
 }
 

@@ -88,6 +88,7 @@ func New(cfg Config) actor.Producer {
 			retry:  newRetryPlan(cfg.RetryInterval, cfg.RetryMax),
 			back:   newRetryPlan(rejoinInterval, 0),
 			doubts: doubts{},
+			forced: forced{},
 		}
 	}
 }
@@ -110,6 +111,7 @@ type gossipActor struct {
 	retag     bool      // and has to be told again
 	doubts    doubts
 	doubting  bool // a timer runs for them
+	forced    forced
 	goodbyes  []goodbye
 	left      bool
 	farewell  saidGoodbye // when left
@@ -185,6 +187,8 @@ func (a *gossipActor) heard(ctx actor.Context, msg any) {
 		a.joined(ctx, msg)
 	case *tagged:
 		a.tagged(ctx, msg.err)
+	case *questioned:
+		a.questioned(ctx, msg)
 	case *saidGoodbye:
 		a.saidGoodbye(ctx, msg)
 	case *due:
@@ -267,10 +271,14 @@ func (a *gossipActor) refresh(ctx actor.Context, items []any) {
 		return
 	}
 	members := a.carried.merge(membersOf(a.lib.serf.Members()))
+	a.doubt(members)
+	members, prune := a.forced.apply(members)
+	if len(prune) > 0 {
+		a.bridge.prune(a.lib.serf, prune)
+	}
 	byName(members)
 	a.lib.gate.known.Store(newHolders(a.lib.self, members))
 	a.cfg.View.Publish(a.view(members))
-	a.doubt(members)
 
 	for _, item := range items {
 		switch item := item.(type) {

@@ -137,6 +137,12 @@ func (a *gossipActor) forceLeave(ctx actor.Context, msg *messages.ForceLeave) {
 		return
 	}
 	a.log.Info(fmt.Sprintf("%s force leaving node %q", a.cfg.title(), msg.Node), zap.Bool("prune", msg.Prune))
+	if _, waits := a.forced[msg.Node]; waits {
+		a.forced[msg.Node] = a.forced[msg.Node] || msg.Prune
+		a.refresh(ctx, nil)
+		msg.Answer(messages.Unit{})
+		return
+	}
 	if told(member.Status) == messages.MemberAlive {
 		a.forceAlive(msg, member)
 		return
@@ -150,16 +156,13 @@ func (a *gossipActor) forceLeave(ctx actor.Context, msg *messages.ForceLeave) {
 }
 
 // forceAlive takes a member for gone that was up when last heard of. If it is, it
-// says so and stays. It is not pruned: Serf would forget it, and not learn of it
-// again while it is up.
+// says so and stays. It is pruned only when it cannot be reached: Serf would forget
+// it, and not learn of it again while it is up.
 func (a *gossipActor) forceAlive(msg *messages.ForceLeave, member messages.Member) {
 	s, b := a.lib.serf, a.bridge
-	if msg.Prune {
-		a.log.Warn(fmt.Sprintf("%s node %q is not pruned, since it is up; prune it once it has failed or left", a.cfg.title(), msg.Node))
-	}
 	await(b, msg, func() (messages.Unit, error) {
 		err := s.RemoveFailedNode(msg.Node)
-		b.question(s, member) // with one other in the pool, Serf tells nobody
+		b.question(s, member, msg) // with one other in the pool, Serf tells nobody
 		return messages.Unit{}, err
 	})
 }
@@ -171,12 +174,34 @@ func (a *gossipActor) doubt(members []messages.Member) {
 	}
 	ask, more := a.doubts.review(members, a.cfg.NodeName, time.Now())
 	for _, m := range ask {
-		a.log.Info(fmt.Sprintf("%s %s is said to leave and is still there, asking it", a.cfg.title(), describe(m)))
-		a.bridge.question(a.lib.serf, m)
+		if !a.doubts[m.Name].silent {
+			a.log.Info(fmt.Sprintf("%s %s is said to leave and is still there, asking it", a.cfg.title(), describe(m)))
+		}
+		a.bridge.question(a.lib.serf, m, nil)
 	}
 	if more && !a.doubting {
 		a.doubting = true
 		a.arm(doubt, goodbyePatience)
+	}
+}
+
+// questioned takes the word of an operator for it that a member is gone which cannot
+// be reached either. Others are gone when the pool has missed them.
+func (a *gossipActor) questioned(ctx actor.Context, msg *questioned) {
+	who, forced := describe(msg.member), msg.order != nil
+	switch {
+	case msg.err == nil:
+		if forced && msg.order.Prune {
+			a.log.Warn(fmt.Sprintf("%s %s is not pruned, since it is up; prune it once it has failed or left", a.cfg.title(), who))
+		}
+		return
+	case forced:
+		a.log.Info(fmt.Sprintf("%s %s cannot be reached, so it counts as left from now on", a.cfg.title(), who), zap.Bool("prune", msg.order.Prune))
+		a.forced[msg.member.Name] = msg.order.Prune
+	}
+	a.refresh(ctx, nil)
+	if news := a.doubts.unanswered(msg.member.Name); news && !forced {
+		a.log.Info(fmt.Sprintf("%s %s cannot be asked; it counts as left once the pool has missed it", a.cfg.title(), who))
 	}
 }
 
