@@ -63,7 +63,7 @@ var (
 	register = command[wire.RegisterRequest, struct{}]{
 		write: endpoint.Register, show: done[wire.RegisterRequest, struct{}],
 		args: func(r *request, args *wire.RegisterRequest) error {
-			if err := r.decode(args); err != nil {
+			if err := r.decodeHere(args); err != nil {
 				return err
 			}
 			args.Datacenter = cmp.Or(args.Datacenter, r.api.cfg.Facts.Datacenter)
@@ -74,7 +74,7 @@ var (
 	deregister = command[wire.DeregisterRequest, struct{}]{
 		write: endpoint.Deregister, show: done[wire.DeregisterRequest, struct{}],
 		args: func(r *request, args *wire.DeregisterRequest) error {
-			if err := r.decode(args); err != nil {
+			if err := r.decodeHere(args); err != nil {
 				return err
 			}
 			args.Datacenter = cmp.Or(args.Datacenter, r.api.cfg.Facts.Datacenter)

@@ -108,6 +108,8 @@ var healthSteps = []step{
 	// Consul says here that no leader is known, which is not so.
 	{name: "cached", request: "GET /v1/health/service/nope?cached", want: `[]`, headers: "x-consul-knownleader=false x-consul-effective-consistency=leader x-cache=MISS"},
 	{name: "elsewhere", request: "GET /v1/health/service/db?dc=nope", status: 500, want: "No path to datacenter"},
+	{name: "tenant", request: "PUT /v1/catalog/register", body: `{"Node":"n","Address":"127.0.0.1","Service":{"Service":"s","Namespace":"x"}}`, status: 400, want: `Request decode failed: json: unknown field "Namespace" - Namespaces are a Consul Enterprise feature`},
+	{name: "the_only_tenant", request: "PUT /v1/catalog/register", body: `{"Node":"other","Address":"127.0.0.9","Namespace":"default","Partition":"","Unknown":1}`, want: `true`},
 	{name: "namespace", request: "GET /v1/health/service/db?ns=x", status: 400, want: `Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature`},
 }
 

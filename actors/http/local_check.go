@@ -38,7 +38,7 @@ func agentCheckRegister(r *request) (*answer, error) {
 		return nil, err
 	}
 	var d wire.CheckDefinition
-	if err := r.decode(&d); err != nil {
+	if err := r.decodeHere(&d); err != nil {
 		return nil, err
 	}
 	d.Token = r.token()

@@ -120,7 +120,7 @@ func agentRegister(r *request) (*answer, error) {
 		return nil, err
 	}
 	var d wire.ServiceDefinition
-	if err := r.decode(&d); err != nil {
+	if err := r.decodeHere(&d); err != nil {
 		return nil, err
 	}
 	d.Token = r.token()

@@ -129,6 +129,8 @@ var agentSteps = []step{
 	{name: "register_bad_json", request: "PUT /v1/agent/service/register", body: `{"ID":`, status: 400, want: "Request decode failed: unexpected EOF"},
 	{name: "register_bad_check", request: "PUT /v1/agent/service/register", body: `{"Name":"y","Check":{"HTTP":"http://x"}}`, status: 400, want: "Invalid check: Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks"},
 	{name: "register_in_a_namespace", request: "PUT /v1/agent/service/register?ns=x", body: `{"Name":"y"}`, status: 400, want: `Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature`},
+	{name: "register_for_a_tenant", request: "PUT /v1/agent/service/register", body: `{"Name":"y","Namespace":"x"}`, status: 400, want: `Request decode failed: json: unknown field "Namespace" - Namespaces are a Consul Enterprise feature`},
+	{name: "register_a_check_for_a_tenant", request: "PUT /v1/agent/service/register", body: `{"Name":"y","Checks":[{"TTL":"1s"},{"TTL":"1s","Partition":"x"}]}`, status: 400, want: `Request decode failed: json: unknown field "Partition" - Partitions are a Consul Enterprise feature`},
 	{name: "register_GET", request: "GET /v1/agent/service/register", status: 405, want: "method GET not allowed", headers: "allow=OPTIONS,PUT"},
 	{name: "services", request: "GET /v1/agent/services", want: `{"web1":` + web1 + `,"web2":` + web2 + `}`},
 	{name: "services_filtered", request: "GET /v1/agent/services?filter=v2+in+Tags", want: `{"web2":` + web2 + `}`},

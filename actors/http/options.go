@@ -1,6 +1,8 @@
 package http
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -147,6 +149,41 @@ func (r *request) nodeMeta() map[string]string {
 	}
 	return meta
 }
+
+// tenancy is where Consul Enterprise would put what a body describes.
+type tenancy struct{ Namespace, Partition any }
+
+// decodeHere is decode for what is put somewhere. A body that names a namespace or a
+// partition is refused, as Consul's community edition does: what two tenants call by
+// one name would overwrite each other here. Other fields that are not known are passed
+// over as always.
+func (r *request) decodeHere(into any) error {
+	if err := r.decode(into); err != nil {
+		return err
+	}
+	if !bytes.Contains(r.body, []byte("amespace")) && !bytes.Contains(r.body, []byte("artition")) {
+		return nil
+	}
+	var said struct {
+		tenancy
+		Service, Check *tenancy
+		Checks         []*tenancy
+	}
+	_ = json.Unmarshal(r.body, &said) // it was JSON a moment ago; what is of another type is no name
+	for _, t := range append(said.Checks, &said.tenancy, said.Service, said.Check) {
+		switch {
+		case t == nil:
+		case names(t.Namespace):
+			return refusal(http.StatusBadRequest, `Request decode failed: json: unknown field "Namespace" - Namespaces are a Consul Enterprise feature`)
+		case names(t.Partition):
+			return refusal(http.StatusBadRequest, `Request decode failed: json: unknown field "Partition" - Partitions are a Consul Enterprise feature`)
+		}
+	}
+	return nil
+}
+
+// names says whether a name is of another tenant than the one that there is.
+func names(name any) bool { return name != nil && name != "" && name != "default" }
 
 // checkNames refuses the names of Consul Enterprise, as Consul's community edition
 // does.

@@ -88,7 +88,7 @@ func newSession(r *request, args *wire.SessionRequest) error {
 	}
 	s := &args.Session
 	if len(r.body) > 0 {
-		if err := r.decode(s); err != nil {
+		if err := r.decodeHere(s); err != nil {
 			return err
 		}
 	}
