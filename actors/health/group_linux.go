@@ -9,12 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup has a program run in a process group of its own.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// startGroup starts a program in a process group of its own.
+func startGroup(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return kin.start(cmd)
+}
 
 // waitGroup waits for the end of a program, and kills its group then, or when ctx
 // ends before. The group goes before its leader is forgotten: until then nobody else
-// can have its number.
+// can have its number. Then those go that have left the group (orphans_linux.go).
 func waitGroup(ctx context.Context, cmd *exec.Cmd) error {
 	exited := make(chan struct{})
 	go func() {
@@ -28,5 +31,5 @@ func waitGroup(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error: nobody is left
 	<-exited
-	return cmd.Wait()
+	return kin.wait(cmd)
 }

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// ownGroup does nothing here: programs are killed alone.
-func ownGroup(*exec.Cmd) {}
+// startGroup starts a program. Here it has no group: programs are killed alone.
+func startGroup(cmd *exec.Cmd) error { return cmd.Start() }
 
 // waitGroup waits for the end of a program, and kills it when ctx ends before.
 func waitGroup(ctx context.Context, cmd *exec.Cmd) error {

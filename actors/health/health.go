@@ -11,7 +11,8 @@
 // other checks say (alias.go). What is tried is a probe (probe.go): a program, a
 // connection, a request. A probe runs on a goroutine with a time limit; a program
 // gets a process group of its own, which is killed with all that it has started,
-// however the program ends.
+// however the program ends. On Linux, who has left the group is found and killed, too
+// (orphans_linux.go).
 //
 // What results mean is plain rules (state*.go): how many in a row it takes, when a
 // deadline has passed, which services have been critical for too long and go.

@@ -63,12 +63,13 @@ func osService(name string, limit time.Duration) probe {
 }
 
 // leftover is how long is waited for the output of what a program has started and
-// what was then killed with it. What has left the process group may go on.
+// what was then killed with it, and for the end of who has left the process group.
 const leftover = time.Second
 
 // runGroup runs a program in a process group of its own and waits for its end. The
 // group is killed when ctx ends, and when the program has ended before what it has
-// started. Its output goes to out, which is not written to any more afterwards.
+// started; so are those who have left the group, where it can be told whose they are.
+// Its output goes to out, which is not written to any more afterwards.
 func runGroup(ctx context.Context, command []string, out io.Writer) error {
 	from, to, err := os.Pipe()
 	if err != nil {
@@ -78,8 +79,7 @@ func runGroup(ctx context.Context, command []string, out io.Writer) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	// Files, and no writers: os/exec would wait for everybody who has them open.
 	cmd.Stdout, cmd.Stderr = to, to
-	ownGroup(cmd)
-	err = cmd.Start()
+	err = startGroup(cmd)
 	to.Close()
 	if err != nil {
 		return err

@@ -11,9 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -74,18 +72,6 @@ func TestGigabyte(t *testing.T) {
 	}
 	got = tried(t, wire.CheckType{ScriptArgs: wire.ShellCommand("", "yes"), OutputMaxSize: 10}, soon)
 	wants(t, got, "critical", "Timed out (300ms) running check\n\nCaptured 10 of ")
-}
-
-// TestEscaped waits a moment for the output of what has left the group, and goes on
-// without it.
-func TestEscaped(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pid")
-	got := tried(t, wire.CheckType{ScriptArgs: wire.ShellCommand("", "setsid sleep 1000 & echo $! > "+file+"; echo fine")}, enough)
-	wants(t, got, "passing", "fine\n")
-	text, _ := os.ReadFile(file)
-	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
 }
 
 func TestHTTPProbe(t *testing.T) {

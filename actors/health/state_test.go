@@ -306,3 +306,33 @@ func TestAliasRetry(t *testing.T) {
 		t.Errorf("waits %v, want %v", got, want)
 	}
 }
+
+func TestJudge(t *testing.T) {
+	c := &customs{group: 10, ours: "us", running: map[string]bool{"us.1": true}, estates: map[int]bool{77: true}, doomed: map[int]bool{5: false}}
+	for name, tt := range map[string]struct {
+		orphan orphan
+		want   sentence
+	}{
+		"over":               {orphan{pid: 1, group: 20, mark: "us.2"}, kill},
+		"over_in_our_group":  {orphan{pid: 1, group: 10, mark: "us.2"}, kill},
+		"runs":               {orphan{pid: 1, group: 20, mark: "us.1"}, spare},
+		"runs_in_an_estate":  {orphan{pid: 1, group: 20, session: 77, mark: "us.1"}, spare},
+		"another_agents":     {orphan{pid: 1, group: 20, mark: "them.2"}, spare},
+		"says_nothing":       {orphan{pid: 1, group: 20}, spare},
+		"known_by_company":   {orphan{pid: 1, group: 20, session: 77}, kill},
+		"dead":               {orphan{pid: 1, group: 20, dead: true}, bury},
+		"dead_in_our_group":  {orphan{pid: 1, group: 10, dead: true}, spare}, // who started it waits
+		"killed_there":       {orphan{pid: 5, group: 10, dead: true}, bury},
+		"veiled":             {orphan{pid: 1, group: 20, veiled: true}, await},
+		"veiled_among_us":    {orphan{pid: 1, group: 10, veiled: true}, spare},
+		"killed":             {orphan{pid: 5, group: 20, veiled: true}, await},
+		"showed_who_it_is":   {orphan{pid: 5, group: 20, mark: "us.2"}, kill},
+		"expected_in_estate": {orphan{pid: 5, group: 20, session: 77, veiled: true}, kill},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.judge(tt.orphan); got != tt.want {
+				t.Errorf("sentence %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
