@@ -126,6 +126,9 @@ func (st *stream) explain(ctx context.Context, method string, isRead, sent bool,
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: the server at %s has not answered in time: %w", method, st.session.address, context.Cause(ctx))
 	}
+	if cause := st.session.mux.Cause(); cause != nil {
+		err = cause // the stream knows only that it has ended
+	}
 	err = fmt.Errorf("%s at the server %s: %w", method, st.session.address, err)
 	switch {
 	case !sent, isRead && !errors.Is(err, frame.ErrMalformed) && !errors.Is(err, frame.ErrTooLarge):

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,9 +20,15 @@ const (
 	// closeTimeout is how long a stream waits for the other side's goodbye.
 	closeTimeout = 30 * time.Second
 	// keepalive is how often the other side is asked whether it is there. It has ten
-	// seconds to answer.
-	keepalive = 30 * time.Second
+	// seconds to answer. Who opens streams asks more often: somebody waits for answers
+	// on them.
+	keepalive       = 30 * time.Second
+	keepaliveClient = 5 * time.Second
 )
+
+// errSilent is why a connection is ended whose other side stands still, or is not
+// reached any more.
+var errSilent = errors.New("it does not answer")
 
 // Mux is a connection that carries streams, by yamux. It is safe for use by several
 // goroutines.
@@ -48,7 +55,7 @@ func NewServer(conn net.Conn, log *zap.Logger) *Mux {
 
 // NewClient returns the side of a connection that opens streams; see NewServer.
 func NewClient(conn net.Conn, log *zap.Logger) *Mux {
-	return newMux(conn, yamux.Client, settings(log), keepalive)
+	return newMux(conn, yamux.Client, settings(log), keepaliveClient)
 }
 
 func settings(log *zap.Logger) *yamux.Config {
@@ -80,6 +87,7 @@ func (m *Mux) keepAlive(conn net.Conn, every time.Duration) {
 		select {
 		case <-again.C:
 			if _, err := m.session.Ping(); err != nil {
+				m.broken(errSilent)
 				_ = conn.Close()
 				return
 			}

@@ -134,7 +134,7 @@ func TestKeepalive(t *testing.T) {
 	if _, err := s.Read(make([]byte, 1)); err == nil {
 		t.Error("silence has been read")
 	}
-	if !m.Broken() {
-		t.Error("the connection goes on")
+	if !m.Broken() || !errors.Is(m.Cause(), errSilent) {
+		t.Errorf("the connection is broken: %v, since %v; want %v", m.Broken(), m.Cause(), errSilent)
 	}
 }
