@@ -72,6 +72,15 @@ func (p *plot) dns() actor.Producer {
 			reply := new(wire.PreparedQueryExecuteResponse)
 			return reply, invoke.Do(ctx, p.invoker, invoke.PreparedQueryExecute, args, reply)
 		},
+		QueryNames: func(ctx context.Context, dc string) (names []string, err error) {
+			var reply wire.IndexedPreparedQueries
+			args := &wire.DCSpecificRequest{Datacenter: dc, QueryOptions: wire.QueryOptions{AllowStale: true}}
+			err = invoke.Read(ctx, p.invoker, endpoint.PreparedQueryList, args, &reply)
+			for _, q := range reply.Queries {
+				names = append(names, q.Name)
+			}
+			return names, err
+		},
 	})
 }
 

@@ -64,6 +64,10 @@ type query struct {
 	// nobody can.
 	execute func(name, dc string) (*wire.PreparedQueryExecuteResponse, error)
 
+	// queries returns the names of the prepared queries of a datacenter; nil if nobody
+	// knows them.
+	queries func(dc string) ([]string, error)
+
 	// outside asks the recursors for the address records of a name; nil if there
 	// are no recursors.
 	outside func(name string) []dns.RR
@@ -75,8 +79,12 @@ type query struct {
 type source interface {
 	// node returns the node of that name or ID, nil if there is none.
 	node(q *query, name string) *wire.Node
+	// nodeEndsIn says whether there is a node whose name ends in labels of that name.
+	nodeEndsIn(q *query, name string) bool
 	// instances returns the instances of a service, whatever their health.
 	instances(q *query, l lookup) wire.CheckServiceNodes
+	// instancesOfAnyTag returns the instances of a service that need not have the tag.
+	instancesOfAnyTag(q *query, l lookup) wire.CheckServiceNodes
 }
 
 // ours is the catalog of our own datacenter, as q.view has it.
@@ -99,7 +107,7 @@ func (z *zone) answer(q *query, labels []string) *response {
 	case dns.TypeNS:
 		return z.servers(q)
 	}
-	return z.find(q, parse(labels, q.qtype))
+	return z.find(q, parse(labels))
 }
 
 // transfer says whether a question of that type asks for a whole zone.
@@ -258,7 +266,7 @@ func (z *zone) chase(q *query, target string, ttl uint32) []dns.RR {
 		if next.qtype != dns.TypeA && next.qtype != dns.TypeAAAA {
 			next.qtype = dns.TypeANY
 		}
-		r := z.find(&next, parse(labels, next.qtype))
+		r := z.find(&next, parse(labels))
 		if r.free && len(r.answer) > 1 {
 			q.basis.fleeting = true // others of them the next time
 		}

@@ -18,7 +18,10 @@ func (z *zone) node(q *query, l lookup) *response {
 		return &response{} // as Consul, which does not even look
 	}
 	node := q.source.node(q, l.name)
-	if node == nil {
+	switch {
+	case node == nil && q.source.nodeEndsIn(q, l.name):
+		return z.noData(q) // and so the name is there, with nothing at it (RFC 8020)
+	case node == nil:
 		return z.noName(q)
 	}
 	r := &response{}
@@ -75,6 +78,9 @@ func (ours) node(q *query, name string) *wire.Node {
 	}
 	return node
 }
+
+// nodeEndsIn implements source.
+func (ours) nodeEndsIn(q *query, name string) bool { return q.view.NodeEndsIn(q.basis.watch, name) }
 
 // nodeAt returns where a question finds a node: at its address of the version of IP
 // that is asked for if it has one, else at its address.

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (z *zone) prepared(q *query, l lookup) *response {
 	found, err := q.execute(l.name, dc)
 	switch {
 	case err != nil && absent(err), err == nil && len(found.Nodes) == 0:
-		return tailored(z.noName(q))
+		return tailored(z.noQuery(q, l.name, dc))
 	case err != nil:
 		return &response{rcode: dns.RcodeServerFailure}
 	}
@@ -39,6 +40,22 @@ func (z *zone) prepared(q *query, l lookup) *response {
 	r := z.records(q, instances, queryTTL(q, found))
 	r.ordered = true
 	return tailored(r)
+}
+
+// noQuery answers that a name is of no query, or of one that finds nothing. It may end
+// the names of others: a query may have dots, and RFC 2782 has _tcp behind its name.
+func (z *zone) noQuery(q *query, name, dc string) *response {
+	if strings.HasPrefix(name, "_") {
+		return z.noData(q)
+	}
+	if q.queries == nil {
+		return z.noName(q)
+	}
+	all, err := q.queries(dc)
+	if err != nil || slices.ContainsFunc(all, func(other string) bool { return endsIn(other, name) }) {
+		return z.noData(q) // also where nobody knows
+	}
+	return z.noName(q)
 }
 
 // queryTTL is that of the query, else that of the service.

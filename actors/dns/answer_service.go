@@ -13,13 +13,40 @@ import (
 // service answers with the instances of a service that are well.
 func (z *zone) service(q *query, l lookup) *response {
 	instances := healthy(q.source.instances(q, l), q.set.OnlyPassing)
-	if len(instances) == 0 && strings.HasPrefix(l.name, "_") {
-		return z.noData(q) // names of RFC 2782 end in it
-	}
-	if len(instances) == 0 {
+	switch {
+	case len(instances) == 0 && z.endsService(q, l):
+		return z.noData(q)
+	case len(instances) == 0:
 		return z.noName(q)
+	case l.srvOnly && q.qtype != dns.TypeSRV:
+		return z.noData(q)
 	}
 	return z.records(q, instances, q.set.serviceTTL(l.name))
+}
+
+// endsService says whether names of services end in one that is not found: that of
+// a protocol or a tag, as RFC 2782 has names, or the end of a tag with dots.
+func (z *zone) endsService(q *query, l lookup) bool {
+	if strings.HasPrefix(l.name, "_") {
+		return true
+	}
+	if l.tag == "" {
+		return false
+	}
+	for _, inst := range healthy(q.source.instancesOfAnyTag(q, l), q.set.OnlyPassing) {
+		for _, tag := range inst.Service.Tags {
+			if endsIn(tag, l.tag) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endsIn says whether a name ends in the labels of another, with more before them.
+func endsIn(name, ending string) bool {
+	at := len(name) - len(ending) - 1
+	return at > 0 && name[at] == '.' && strings.EqualFold(name[at+1:], ending)
 }
 
 // records answers with instances, in the form that is asked for.
@@ -48,6 +75,12 @@ func (ours) instances(q *query, l lookup) wire.CheckServiceNodes {
 		_, found = q.view.CheckServiceNodes(q.basis.watch, l.name)
 	}
 	return found
+}
+
+// instancesOfAnyTag implements source.
+func (s ours) instancesOfAnyTag(q *query, l lookup) wire.CheckServiceNodes {
+	l.tag = ""
+	return s.instances(q, l)
 }
 
 // healthy returns the instances that have no critical check, and with onlyPassing

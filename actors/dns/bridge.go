@@ -204,6 +204,7 @@ func (s *server) lookUp(low *dns.Msg, client netip.Addr, set *settings) (*respon
 		return f.response, f
 	}
 	q.execute = s.execute(low, client, set)
+	q.queries = s.queries()
 	r, what := s.answer(q)
 	if what != nil {
 		metrics.MeasureSinceWithLabels(what, q.now, s.labels)

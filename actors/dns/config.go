@@ -39,6 +39,9 @@ type Config struct {
 	// Execute carries out a prepared query. It is called on many goroutines and may
 	// wait. Optional: without it there are none.
 	Execute func(context.Context, *wire.PreparedQueryExecuteRequest) (*wire.PreparedQueryExecuteResponse, error)
+	// QueryNames returns the names of the prepared queries of a datacenter, empty for our
+	// own. It is called as Execute is. Optional: without it names end in no others.
+	QueryNames func(ctx context.Context, dc string) ([]string, error)
 
 	// DNS is how to answer, until a Reconfigure says otherwise.
 	DNS messages.DNSConfig

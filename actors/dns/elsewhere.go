@@ -36,6 +36,19 @@ type theirs struct {
 func (t *theirs) node(*query, string) *wire.Node                  { return t.found }
 func (t *theirs) instances(*query, lookup) wire.CheckServiceNodes { return t.all }
 
+// nodeEndsIn implements source. It does not look: that would be a list of all nodes
+// for every name that is not there.
+func (t *theirs) nodeEndsIn(*query, string) bool { return false }
+
+// instancesOfAnyTag implements source. It asks.
+func (t *theirs) instancesOfAnyTag(q *query, l lookup) wire.CheckServiceNodes {
+	l.tag = ""
+	if said, err := q.elsewhere(l); err == nil {
+		return said.all
+	}
+	return nil
+}
+
 // maxFailing bounds how many silent datacenters are remembered.
 const maxFailing = 64
 

@@ -39,6 +39,18 @@ func (s *server) execute(low *dns.Msg, client netip.Addr, set *settings) func(na
 	}
 }
 
+// queries returns what lists the names of prepared queries, or nil if nobody can.
+func (s *server) queries() func(dc string) ([]string, error) {
+	if s.cfg.QueryNames == nil {
+		return nil
+	}
+	return func(dc string) ([]string, error) {
+		ctx, cancel := context.WithTimeout(s.ctx, rememberAfter)
+		defer cancel()
+		return s.cfg.QueryNames(ctx, dc)
+	}
+}
+
 // executeNow has a prepared query carried out.
 func (s *server) executeNow(args *wire.PreparedQueryExecuteRequest, set *settings) (*wire.PreparedQueryExecuteResponse, error) {
 	select {

@@ -27,6 +27,12 @@ func TestPreparedQuery(t *testing.T) {
 	s := newStage(t, func(cfg *Config) {
 		cfg.DNS.ServiceTTL = map[string]time.Duration{"web": 5 * time.Second}
 		cfg.DNS.MaxStale = time.Minute
+		cfg.QueryNames = func(_ context.Context, dc string) ([]string, error) {
+			if dc == "dc3" {
+				return nil, errors.New("out of order")
+			}
+			return []string{"far.away", "many"}, nil
+		}
 		cfg.Execute = func(_ context.Context, args *wire.PreparedQueryExecuteRequest) (*wire.PreparedQueryExecuteResponse, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -34,7 +40,7 @@ func TestPreparedQuery(t *testing.T) {
 			calls++
 			found := &wire.PreparedQueryExecuteResponse{Service: "Web", Datacenter: "dc1"}
 			switch args.QueryIDOrName {
-			case "missing":
+			case "missing", "away", "_tcp", "way":
 				return nil, errors.New("rpc error: Query not found")
 			case "broken":
 				return nil, errors.New("out of order")
@@ -69,6 +75,10 @@ func TestPreparedQuery(t *testing.T) {
 		{"no_such_records", "far.away.query.consul", "AAAA", []string{"NOERROR aa", soa}},
 		{"nothing_found", "empty.query.consul", "A", []string{"NXDOMAIN aa", soa}},
 		{"no_such_query", "missing.query.consul", "A", []string{"NXDOMAIN aa", soa}},
+		{"ending_of_rfc_2782", "_tcp.query.consul", "A", []string{"NOERROR aa", soa}},
+		{"ending_of_a_query", "away.query.consul", "A", []string{"NOERROR aa", soa}},
+		{"middle_of_no_query", "way.query.consul", "A", []string{"NXDOMAIN aa", soa}},
+		{"ending_of_nobody_knows_what", "away.query.dc3.consul", "A", []string{"NOERROR aa", soa}},
 		{"out_of_order", "broken.query.consul", "A", []string{"SERVFAIL aa"}},
 		{"too_old", "old.query.consul", "A", []string{"NOERROR aa", "old.query.consul. 5 IN A 10.0.0.1"}},
 		{"of_a_peer", "far.away.query.p.peer.consul", "A", []string{"NXDOMAIN aa", soa}},

@@ -44,6 +44,7 @@ type lookup struct {
 	addr       netip.Addr // that the name spells
 	datacenter string     // empty: our own
 	peer       string     // empty: none
+	srvOnly    bool       // the name has no other records
 }
 
 // domains are the names of the zone, as labels in lower case.
@@ -83,26 +84,28 @@ func equal(a, b []string) bool {
 }
 
 // parse reads the labels of a name before the zone's.
-func parse(labels []string, qtype uint16) lookup {
+func parse(labels []string) lookup {
 	for i := len(labels) - 1; i >= 0; i-- {
 		if k, ok := kinds[labels[i]]; ok {
 			return parseKind(k, labels[:i], labels[i+1:])
 		}
 		// RFC 2782 names of SRV records can do without the label "service".
-		if qtype == dns.TypeSRV && strings.HasPrefix(labels[i], "_") {
-			return parseKind(kindService, labels[:i+1], labels[i+1:])
+		if strings.HasPrefix(labels[i], "_") {
+			l := parseKind(kindService, labels[:i+1], labels[i+1:])
+			l.srvOnly = l.kind == kindService
+			return l
 		}
 	}
 	return parseEmpty(labels)
 }
 
-// parseEmpty reads the names that other names end in: the zone itself, _tcp, dc,
-// [dc] and [dc].dc. A resolver that asks for one label after the other stops where a
+// parseEmpty reads the names that other names end in: the zone itself, dc, [dc] and
+// [dc].dc. A resolver that asks for one label after the other stops where a
 // name does not exist, since then nothing below it does (RFC 8020, RFC 9156).
 func parseEmpty(labels []string) lookup {
 	l := lookup{kind: kindEmpty}
 	switch {
-	case len(labels) == 0, len(labels) == 1 && (labels[0] == "dc" || strings.HasPrefix(labels[0], "_")):
+	case len(labels) == 0, len(labels) == 1 && labels[0] == "dc":
 		return l
 	case l.locate(labels) && l.peer == "":
 		return l

@@ -3,8 +3,6 @@ package dns
 import (
 	"strings"
 	"testing"
-
-	"github.com/miekg/dns"
 )
 
 func TestParse(t *testing.T) {
@@ -29,9 +27,9 @@ func TestParse(t *testing.T) {
 		{"rfc2782", "_s._t.service.consul. SRV", lookup{kind: kindService, name: "s", tag: "t"}},
 		{"rfc2782_tcp", "_s._tcp.service.consul. SRV", lookup{kind: kindService, name: "s"}},
 		{"rfc2782_udp_is_a_tag", "_s._udp.service.consul. SRV", lookup{kind: kindService, name: "s", tag: "udp"}},
-		{"rfc2782_short", "_s._tcp.consul. SRV", lookup{kind: kindService, name: "s"}},
-		{"rfc2782_short_datacenter", "_s._tcp.dc1.consul. SRV", lookup{kind: kindService, name: "s", datacenter: "dc1"}},
-		{"rfc2782_short_a", "_s._tcp.consul. A", lookup{}},
+		{"rfc2782_short", "_s._tcp.consul. SRV", lookup{kind: kindService, name: "s", srvOnly: true}},
+		{"rfc2782_short_datacenter", "_s._tcp.dc1.consul. SRV", lookup{kind: kindService, name: "s", datacenter: "dc1", srvOnly: true}},
+		{"rfc2782_short_a", "_s._tcp.consul. A", lookup{kind: kindService, name: "s", srvOnly: true}},
 		{"rfc2782_without_name", "_._tcp.service.consul. SRV", lookup{}},
 		{"half_rfc2782", "s._t.service.consul. SRV", lookup{kind: kindService, name: "_t", tag: "s"}},
 		{"connect", "s.connect.consul. A", lookup{kind: kindConnect, name: "s"}},
@@ -54,7 +52,7 @@ func TestParse(t *testing.T) {
 		{"bare_datacenter", "dc1.consul. A", lookup{kind: kindEmpty, datacenter: "dc1"}},
 		{"bare_datacenter_label", "dc1.dc.consul. A", lookup{kind: kindEmpty, datacenter: "dc1"}},
 		{"bare_dc", "dc.consul. A", lookup{kind: kindEmpty}},
-		{"bare_tcp", "_tcp.consul. A", lookup{kind: kindEmpty}},
+		{"bare_tcp", "_tcp.consul. A", lookup{kind: kindService, name: "_tcp", srvOnly: true}},
 		{"no_kind", "a.b.consul. A", lookup{}},
 		{"apex", "consul. A", lookup{kind: kindEmpty}},
 		{"other_domain", "n.node.alt.example. A", lookup{kind: kindNode, name: "n"}},
@@ -62,9 +60,9 @@ func TestParse(t *testing.T) {
 		{"nul", `a\000b.node.consul. A`, lookup{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			name, qtype, _ := strings.Cut(tc.question, " ")
+			name, _, _ := strings.Cut(tc.question, " ")
 			labels, _, ok := zones.find(name)
-			if got := parse(labels, dns.StringToType[qtype]); !ok || got != tc.want {
+			if got := parse(labels); !ok || got != tc.want {
 				t.Errorf("parse(%s) = %+v, %t, want %+v", tc.question, got, ok, tc.want)
 			}
 		})

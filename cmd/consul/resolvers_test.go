@@ -109,7 +109,7 @@ func TestResolvers(t *testing.T) {
 }
 
 // populate registers nodes n1 to n300 with an instance each of crowd, of which the
-// first three have one of web, too.
+// first three have one of web, too; and names with dots.
 func populate(t *testing.T, a *agenttest.Agent) {
 	t.Helper()
 	client := a.Client()
@@ -123,6 +123,16 @@ func populate(t *testing.T, a *agenttest.Agent) {
 			if _, err := client.Catalog().Register(reg, nil); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	dotted := &api.CatalogRegistration{Node: "rack.1", Address: "10.0.9.9", Service: &api.AgentService{Service: "dotted", Port: 1, Tags: []string{"a.b"}}}
+	if _, err := client.Catalog().Register(dotted, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"qw", "with.dots"} {
+		query := &api.PreparedQueryDefinition{Name: name, Service: api.ServiceQuery{Service: "dotted"}}
+		if _, _, err := client.PreparedQuery().Create(query, nil); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -199,6 +209,12 @@ func (p peer) check(t *testing.T, a *agenttest.Agent) {
 		{"consul SOA", dns.RcodeSuccess, 1, "hostmaster.consul."},
 		{"consul NS", dns.RcodeSuccess, 1, "gold.node.dc1.consul."},
 		{"2.0.0.10.in-addr.arpa PTR", dns.RcodeSuccess, 1, "n1.node.dc1.consul."},
+		{"_web._tcp.dc1.consul SRV", dns.RcodeSuccess, 3, "1 1 8003 n3.node.dc1.consul."},
+		{"_qw._tcp.query.consul SRV", dns.RcodeSuccess, 1, "1 1 1 rack.1.node.dc1.consul."},
+		{"with.dots.query.consul A", dns.RcodeSuccess, 1, "10.0.9.9"},
+		{"rack.1.node.consul A", dns.RcodeSuccess, 1, "10.0.9.9"},
+		{"a.b.dotted.service.consul A", dns.RcodeSuccess, 1, "10.0.9.9"},
+		{"nope.1.node.consul A", dns.RcodeNameError, 0, ""},
 		{"crowd.service.consul A", dns.RcodeSuccess, 300, "10.0.1.101"},
 		{"crowd.service.consul SRV", dns.RcodeSuccess, 300, "1 1 8300 n300.node.dc1.consul."},
 	} {

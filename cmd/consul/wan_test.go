@@ -189,8 +189,11 @@ func (p *pair) goAwayAndComeBack() {
 		if err == nil || !strings.Contains(err.Error(), "Remote DC has no server currently reachable: far ("+p.far.ServerAddr+"): ") {
 			t.Errorf("%s: %v", a.Name, err)
 		}
-		if got, _ := code(t, a, "web.service.dc2.consul."); got != "SERVFAIL" {
-			t.Errorf("%s: DNS says %s, want SERVFAIL", a.Name, got)
+		if got, _ := code(t, a, "unheard.service.dc2.consul."); got != "SERVFAIL" {
+			t.Errorf("%s: DNS says %s of what it has never heard, want SERVFAIL", a.Name, got)
+		}
+		if got, n := code(t, a, "web.service.dc2.consul."); got != "NOERROR" || n != 1 {
+			t.Errorf("%s: DNS says %s with %d records, want what the other datacenter has said", a.Name, got, n)
 		}
 	}
 	p.near.AwaitOutput(`another datacenter does not answer; .*` + p.far.ServerAddr)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/hashicorp/go-memdb"
 
@@ -25,6 +26,31 @@ func (q *Queries) ServiceAt(ws memdb.WatchSet, addr netip.Addr) *wire.NodeServic
 		return nil
 	}
 	return row.Service
+}
+
+// NodeEndsIn says whether the name of a node has labels, as DNS calls them, and ends in
+// those of another name, with more before them.
+func (q *Queries) NodeEndsIn(ws memdb.WatchSet, name string) bool {
+	ch, node := firstWatch[wire.Node](q.tx, tableNodes, byEnding, name)
+	ws.Add(ch)
+	return node != nil
+}
+
+// maxName is how long a name is that DNS can ask for.
+const maxName = 255
+
+// endings returns what is behind each dot of a name.
+func endings(name string) (all []string) {
+	for len(name) <= maxName {
+		_, rest, ok := strings.Cut(name, ".")
+		if !ok {
+			return all
+		}
+		if name = rest; name != "" {
+			all = append(all, name)
+		}
+	}
+	return nil
 }
 
 // addressKey is what a row is found under by its address: nothing, if that is a name

@@ -2,6 +2,7 @@ package state
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +122,32 @@ func TestReverseWatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNodeEndsIn(t *testing.T) {
+	f := newFixture(t)
+	for _, name := range []string{"rack.1", "Host.Example.Com", "plain", "many" + strings.Repeat(".x", 20), strings.Repeat("y.", 500) + "y"} {
+		f.must(func(tx *Tx) error { return tx.EnsureNode(&wire.Node{Node: name, Address: "10.0.0.1"}) })
+	}
+	check := func(name string, want bool) {
+		t.Helper()
+		if got := f.View().NodeEndsIn(nil, name); got != want {
+			t.Errorf("%q: %t, want %t", name, got, want)
+		}
+	}
+	for name, want := range map[string]bool{
+		"1": true, "rack.1": false, "rack": false, "com": true, "example.com": true, "EXAMPLE.com": true, "ample.com": false, "host.example.com": false,
+		"plain": false, "": false, "x": true, "x.x.x": true, "y": false,
+	} {
+		check(name, want)
+	}
+	ws := memdb.NewWatchSet()
+	f.View().NodeEndsIn(ws, "2")
+	f.must(func(tx *Tx) error { return tx.EnsureNode(&wire.Node{Node: "rack.2", Address: "10.0.0.1"}) })
+	if ws.Watch(time.After(0)) {
+		t.Error("nobody is woken by a node whose name has the ending")
+	}
+	check("2", true)
+	f.do(func(tx *Tx) { tx.DeleteNode("rack.1") })
+	check("1", false)
 }

@@ -46,6 +46,7 @@ const (
 	byName        = "name"
 	byTemplate    = "template"
 	byAddress     = "address"
+	byEnding      = "ending"
 
 	prefixOf = "_prefix"
 )
@@ -111,6 +112,29 @@ func (k key[T]) PrefixFromArgs(args ...any) ([]byte, error) {
 		return nil, err
 	}
 	return val[:len(val)-1], nil
+}
+
+// keyList makes the values of an index under which a row may be several times.
+type keyList[T any] struct {
+	of func(row T) []string
+}
+
+// FromObject implements memdb.MultiIndexer.
+func (k keyList[T]) FromObject(obj any) (bool, [][]byte, error) {
+	row, ok := obj.(T)
+	if !ok {
+		return false, nil, fmt.Errorf("row is a %T", obj)
+	}
+	var vals [][]byte
+	for _, part := range k.of(row) {
+		vals = append(vals, key[T]{fold: true}.join([]string{part}))
+	}
+	return len(vals) > 0, vals, nil
+}
+
+// FromArgs implements memdb.Indexer. The argument is a string.
+func (k keyList[T]) FromArgs(args ...any) ([]byte, error) {
+	return key[T]{fold: true}.FromArgs(args...)
 }
 
 func (k key[T]) join(parts []string) []byte {
@@ -212,6 +236,7 @@ func nodesTable() *memdb.TableSchema {
 	return table(tableNodes,
 		unique(byID, fold(func(r *wire.Node) []string { return []string{r.Node} })),
 		many(byAddress, exact(func(r *wire.Node) []string { return addressKey(r.Address) })),
+		many(byEnding, keyList[*wire.Node]{func(r *wire.Node) []string { return endings(r.Node) }}),
 		uuid)
 }
 
