@@ -30,8 +30,13 @@ type TLSSection struct {
 //
 // From:  supervisor
 // To:    certs
-// Reply: Unit, when they are in force
+// Reply: CertificatesLoaded, when they are in force
 type LoadCertificates struct {
-	Asked[Unit]
+	Asked[CertificatesLoaded]
 	TLS TLSConfig
+}
+
+// CertificatesLoaded says what has come of reading the files.
+type CertificatesLoaded struct {
+	Anew []string // the files that hold other certificates than before
 }

@@ -63,11 +63,13 @@ type Reload struct {
 	Asked[ReloadReport]
 }
 
-// ReloadReport says what became of each key that has changed.
+// ReloadReport says what became of each key that has changed, and of the files of
+// certificates, which may change where no key does.
 type ReloadReport struct {
 	Applied      []string // keys now in force
 	NeedsRestart []string // keys that differ, and will count after a restart
 	Unchanged    int      // how many keys are as they were
+	Certificates []string `json:",omitempty"` // files whose certificates are others than before, and in force
 }
 
 // Reconfigure carries the part of the configuration that can change while the

@@ -16,11 +16,11 @@ func (p *plot) certs() actor.Producer {
 	return certs.New(certs.Config{Logger: p.cfg.Logger, TLS: p.cfg.TLS, Keychain: p.keys, Server: p.cfg.Server})
 }
 
-// reloadCertificates has the files read again; when they cannot be used, the old ones
-// stay in force.
-func (p *plot) reloadCertificates(ctx context.Context, config messages.TLSConfig) error {
-	_, err := ask.Do(ctx, p.at(certs.Name), &messages.LoadCertificates{TLS: config})
-	return err
+// reloadCertificates has the files read again, and returns those that are others than
+// before; when they cannot be used, the old ones stay in force.
+func (p *plot) reloadCertificates(ctx context.Context, config messages.TLSConfig) (files []string, err error) {
+	loaded, err := ask.Do(ctx, p.at(certs.Name), &messages.LoadCertificates{TLS: config})
+	return loaded.Anew, err
 }
 
 // outgoingTLS returns how to speak TLS to the port 8300 of a server.

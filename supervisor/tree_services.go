@@ -155,7 +155,7 @@ func (p *plot) reload() func() (*messages.Reconfigure, messages.ReloadReport, er
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), definitionsBudget)
 		defer cancel()
-		if err := p.reloadCertificates(ctx, news.TLS); err != nil {
+		if report.Certificates, err = p.reloadCertificates(ctx, news.TLS); err != nil {
 			return nil, messages.ReloadReport{}, err
 		}
 		defined := &messages.ReplaceDefinitions{Services: news.Services, Checks: news.Checks}

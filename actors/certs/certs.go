@@ -115,25 +115,31 @@ func (a *certsActor) load(ctx actor.Context, config messages.TLSConfig, asked *m
 
 // take puts what was read in force, unless something is wrong with it.
 func (a *certsActor) take(ctx actor.Context, msg *loaded) {
+	var files []string
 	switch {
 	case msg.err != nil:
 		a.refuse(ctx, msg)
 		return
 	case msg.number > a.life.taken: // else a later one was faster
 		a.life.taken, a.life.config = msg.number, msg.config
-		a.publish(msg)
+		files = a.publish(msg)
 	}
 	if msg.asked != nil {
-		msg.asked.Answer(messages.Unit{})
+		msg.asked.Answer(messages.CertificatesLoaded{Anew: files})
 	}
 	a.begin(ctx)
 }
 
-func (a *certsActor) publish(msg *loaded) {
+// publish returns the files that hold other certificates than before.
+func (a *certsActor) publish(msg *loaded) (files []string) {
 	before := a.cfg.Keychain.newest.Load()
 	a.cfg.Keychain.newest.Publish(msg.set)
-	if before != nil && before.print == msg.set.print {
-		return
+	switch {
+	case before == nil: // the start
+	case before.print == msg.set.print:
+		return nil
+	default:
+		files = anew(before.dated, msg.set.dated)
 	}
 	for _, odd := range msg.odd {
 		a.log.Warn(odd)
@@ -143,6 +149,7 @@ func (a *certsActor) publish(msg *loaded) {
 			a.log.Info("loaded a certificate", zap.String("file", d.file), zap.Strings("names", d.names), zap.Time("valid_until", d.until))
 		}
 	}
+	return files
 }
 
 // refuse keeps what was in force. Without that, the agent cannot start.

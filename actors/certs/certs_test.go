@@ -3,6 +3,7 @@ package certs
 import (
 	"context"
 	"crypto/tls"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,11 +51,16 @@ func open(t *testing.T, section messages.TLSSection) *stage {
 	return s
 }
 
-func (s *stage) load(t *testing.T, section messages.TLSSection) error {
+// load has the files read again, and wants these of them to hold other certificates
+// than before.
+func (s *stage) load(t *testing.T, section messages.TLSSection, anew ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	_, err := ask.Do(ctx, s.at, &messages.LoadCertificates{TLS: messages.TLSConfig{RPC: section}})
+	got, err := ask.Do(ctx, s.at, &messages.LoadCertificates{TLS: messages.TLSConfig{RPC: section}})
+	if !slices.Equal(got.Anew, anew) {
+		t.Errorf("loaded anew: %q, want %q", got.Anew, anew)
+	}
 	return err
 }
 
@@ -82,8 +88,11 @@ func TestReload(t *testing.T) {
 	actortest.AwaitReady(t, s.parent)
 	first := s.shows(t)
 
-	f.Replace(t, ca.Server())
 	if err := s.load(t, section); err != nil {
+		t.Fatal(err)
+	}
+	f.Replace(t, ca.Server())
+	if err := s.load(t, section, f.Cert); err != nil {
 		t.Fatal(err)
 	}
 	second := s.shows(t)

@@ -63,6 +63,27 @@ func distinct(all []dated) (some []dated) {
 	return some
 }
 
+// anew returns the files that hold other certificates than before.
+func anew(before, after []dated) (files []string) {
+	for _, d := range after {
+		if !slices.Contains(files, d.file) && !slices.Equal(content(before, d.file), content(after, d.file)) {
+			files = append(files, d.file)
+		}
+	}
+	return files
+}
+
+// content returns the certificates of a file, in any order but the same.
+func content(all []dated, file string) (certs []string) {
+	for _, d := range all {
+		if d.file == file {
+			certs = append(certs, string(d.cert.Raw))
+		}
+	}
+	slices.Sort(certs)
+	return certs
+}
+
 // notice is something to tell people about a certificate.
 type notice struct {
 	dated

@@ -97,7 +97,7 @@ func leaveRecord(p messages.LeaveProgress) agentrpc.LeaveRecord {
 }
 
 func reloadResponse(r messages.ReloadReport) agentrpc.ReloadResponse {
-	return agentrpc.ReloadResponse{Applied: r.Applied, NeedsRestart: r.NeedsRestart, Unchanged: r.Unchanged}
+	return agentrpc.ReloadResponse{Applied: r.Applied, NeedsRestart: r.NeedsRestart, Unchanged: r.Unchanged, Certificates: r.Certificates}
 }
 
 // lossEntry is the line that tells a slow reader what it has missed.

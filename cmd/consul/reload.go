@@ -19,7 +19,8 @@ func newReloadCommand(ui cli.Ui) cli.Command {
 		about: `
 Tells the agent to read its configuration files again, as the signal HUP does,
 and shows what became of each key that has changed: applied, or to count only
-after a restart.`,
+after a restart. Files of certificates are read again, too; those are named that
+hold others than before.`,
 		example: `
 $ consul reload
 Configuration reload triggered
@@ -47,7 +48,7 @@ func (c *reloadCommand) Run(args []string) int {
 	return 0
 }
 
-// reloadText says what became of each key. There is no report from an agent that
+// reloadText says what became of each key and of the certificates. There is no report from an agent that
 // does not make one.
 func reloadText(report *agentrpc.ReloadResponse) string {
 	text := "Configuration reload triggered"
@@ -60,6 +61,9 @@ func reloadText(report *agentrpc.ReloadResponse) string {
 	}
 	for _, key := range report.NeedsRestart {
 		rows = append(rows, []string{"needs restart", printable(key)})
+	}
+	for _, file := range report.Certificates {
+		rows = append(rows, []string{"loaded anew", printable(file)})
 	}
 	rows = append(rows, []string{"unchanged", fmt.Sprintf("%d keys", report.Unchanged)})
 	return strings.Join([]string{text, align(rows)}, "\n")

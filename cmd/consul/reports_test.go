@@ -32,6 +32,10 @@ func TestReloadText(t *testing.T) {
 			"Configuration reload triggered\nunchanged  114 keys",
 		},
 		{
+			"certificates", &agentrpc.ReloadResponse{Certificates: []string{"/etc/agent.pem"}, Unchanged: 114},
+			"Configuration reload triggered\nloaded anew  /etc/agent.pem\nunchanged    114 keys",
+		},
+		{
 			"changes",
 			&agentrpc.ReloadResponse{Applied: []string{"log_level", "node_meta"}, NeedsRestart: []string{"ports.http"}, Unchanged: 111},
 			"Configuration reload triggered\n" +

@@ -161,5 +161,8 @@ func tellReload(log *zap.Logger, report messages.ReloadReport) {
 	for _, key := range report.NeedsRestart {
 		log.Warn("reload: needs a restart: " + key)
 	}
+	for _, file := range report.Certificates {
+		log.Info("reload: loaded the certificates in " + file + " anew")
+	}
 	log.Info("reloaded the configuration", zap.Int("unchanged", report.Unchanged))
 }

@@ -156,10 +156,11 @@ type LeaveRecord struct {
 	End    bool
 }
 
-// ReloadResponse says what became of each configuration key that has changed. It
-// is ours.
+// ReloadResponse says what became of each configuration key that has changed, and of
+// the certificates. It is ours.
 type ReloadResponse struct {
 	Applied      []string // now in force
 	NeedsRestart []string // differ, and will count after a restart
 	Unchanged    int      // how many are as they were
+	Certificates []string `codec:",omitempty"` // files whose certificates are others than before, and in force
 }
