@@ -56,6 +56,7 @@ type plot struct {
 	invoker *invoke.Invoker
 	pool    *client.Pool // connections to other servers
 	fsm     *catalog.FSM // on clients, a replica
+	copied  contact      // of the replica with the servers
 	keys    *certs.Keychain
 	dialer  *client.Dialer
 	answers *answers.Table

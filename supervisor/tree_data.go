@@ -176,11 +176,15 @@ func (p *plot) replica() actor.Producer {
 		Logger: p.cfg.Logger,
 		Snapshot: func(ctx context.Context, args *wire.ReplicaSnapshotRequest) (*wire.ReplicaSnapshot, error) {
 			page := new(wire.ReplicaSnapshot)
-			return page, invoke.Read(ctx, p.invoker, endpoint.ReplicaSnapshot, args, page)
+			err := invoke.Read(ctx, p.invoker, endpoint.ReplicaSnapshot, args, page)
+			p.copied.note(err)
+			return page, err
 		},
 		Changes: func(ctx context.Context, args *wire.ReplicaChangesRequest) (*wire.ReplicaChanges, error) {
 			changes := new(wire.ReplicaChanges)
-			return changes, invoke.Read(ctx, p.invoker, endpoint.ReplicaChanges, args, changes)
+			err := invoke.Read(ctx, p.invoker, endpoint.ReplicaChanges, args, changes)
+			p.copied.note(err)
+			return changes, err
 		},
 		Load:  p.fsm.LoadReplica,
 		Apply: p.fsm.ApplyReplica,

@@ -63,6 +63,7 @@ func (p *plot) dns() actor.Producer {
 		Datacenter: p.cfg.Node.Datacenter,
 		NodeName:   p.cfg.Node.Name,
 		View:       p.settledView(),
+		Age:        p.viewAge(),
 		DNS:        p.cfg.DNS.Config,
 		LAN:        &p.lan,
 		Elsewhere:  p.elsewhere(),

@@ -59,6 +59,7 @@ type query struct {
 
 	// elsewhere asks the datacenter of a lookup, and waits; nil if there are no others.
 	elsewhere func(lookup) (*theirs, error)
+	tooOld    bool // the view is, and the leader has to be asked
 
 	// execute carries out a prepared query in a datacenter, empty for our own; nil if
 	// nobody can.
@@ -131,6 +132,8 @@ func (z *zone) find(q *query, l lookup) *response {
 		if r := z.goElsewhere(q, l); r != nil {
 			return r
 		}
+	} else if r := z.askLeader(q, l); r != nil {
+		return r
 	}
 	switch l.kind {
 	case kindNode:
@@ -155,7 +158,7 @@ func (z *zone) goElsewhere(q *query, l lookup) *response {
 	if q.elsewhere == nil || l.kind == kindVirtual {
 		return z.noName(q)
 	}
-	q.basis.fleeting = true
+	q.basis.fleeting, q.basis.asked = true, true
 	said, err := q.elsewhere(l)
 	switch {
 	case errors.Is(err, wire.ErrNoDCPath):
@@ -164,6 +167,22 @@ func (z *zone) goElsewhere(q *query, l lookup) *response {
 		return &response{rcode: dns.RcodeServerFailure}
 	}
 	q.datacenter, q.source, q.wan = l.datacenter, said, z.translate
+	return nil
+}
+
+// askLeader has the leader be the source of q when the view is too old to be, or
+// returns what to answer when he cannot be asked.
+func (z *zone) askLeader(q *query, l lookup) *response {
+	if !q.tooOld || q.elsewhere == nil || l.kind != kindNode && l.kind != kindService && l.kind != kindConnect {
+		return nil
+	}
+	q.basis.fleeting, q.basis.asked = true, true
+	l.datacenter = z.datacenter
+	said, err := q.elsewhere(l)
+	if err != nil {
+		return &response{rcode: dns.RcodeServerFailure}
+	}
+	q.source = leaders{said}
 	return nil
 }
 

@@ -17,7 +17,7 @@ func (z *zone) prepared(q *query, l lookup) *response {
 	if q.execute == nil {
 		return z.noName(q)
 	}
-	q.basis.fleeting = true
+	q.basis.fleeting, q.basis.asked = true, true
 	dc := l.datacenter
 	if dc == z.datacenter {
 		dc = ""

@@ -42,6 +42,7 @@ type server struct {
 	end    context.CancelFunc
 	flight atomic.Int64 // queries in flight
 
+	aged    ageing
 	crowded seldom // there are too many connections
 
 	executing chan struct{} // one for each prepared query that is being carried out
@@ -199,15 +200,23 @@ func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *
 func (s *server) lookUp(low *dns.Msg, client netip.Addr, set *settings) (*response, *found) {
 	q := s.query(low, set)
 	of := subject{q.name, q.qtype, q.edns}
-	if f := s.kept.get(of, q.view, set, q.now); f != nil {
-		metrics.MeasureSinceWithLabels(f.what, q.now, s.labels)
-		return f.response, f
+	age := s.age(set, q.now)
+	q.tooOld = set.tooOld(age)
+	if !q.tooOld {
+		if f := s.kept.get(of, q.view, set, q.now); f != nil {
+			metrics.MeasureSinceWithLabels(f.what, q.now, s.labels)
+			stale(age)
+			return f.response, f
+		}
 	}
 	q.execute = s.execute(low, client, set)
 	q.queries = s.queries()
 	r, what := s.answer(q)
 	if what != nil {
 		metrics.MeasureSinceWithLabels(what, q.now, s.labels)
+	}
+	if !q.basis.asked {
+		stale(age)
 	}
 	if r == nil {
 		return nil, nil

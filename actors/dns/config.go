@@ -28,6 +28,10 @@ type Config struct {
 	// nil. It is called on many goroutines and must not wait. Required.
 	View func() *state.View
 
+	// Age returns how old the newest state may be. It is called as View is. Optional:
+	// without it, the state is never old.
+	Age func() time.Duration
+
 	// LAN names the servers while the catalog has none yet. Optional.
 	LAN *messages.Published[messages.PoolView]
 

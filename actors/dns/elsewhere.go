@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -42,12 +43,18 @@ func (t *theirs) nodeEndsIn(*query, string) bool { return false }
 
 // instancesOfAnyTag implements source. It asks.
 func (t *theirs) instancesOfAnyTag(q *query, l lookup) wire.CheckServiceNodes {
-	l.tag = ""
+	l.tag, l.datacenter = "", q.datacenter
 	if said, err := q.elsewhere(l); err == nil {
 		return said.all
 	}
 	return nil
 }
+
+// leaders is what the leader of our own datacenter has said, instead of a view that is
+// too old.
+type leaders struct{ *theirs }
+
+func (leaders) nodeEndsIn(q *query, name string) bool { return ours{}.nodeEndsIn(q, name) }
 
 // maxFailing bounds how many silent datacenters are remembered.
 const maxFailing = 64
@@ -148,6 +155,9 @@ func (e *elsewhere) land(l lookup, f *flight) {
 	e.mu.Unlock()
 	close(f.done)
 	switch {
+	case news && l.datacenter == strings.ToLower(e.cfg.Datacenter):
+		e.log.Warn("the leader is asked, since what is known here may be too old (dns_config.allow_stale, max_stale)",
+			zap.Bool("answers", !silent), zap.Error(f.err))
 	case news && silent:
 		e.log.Warn("another datacenter does not answer; queries for it are answered with what it has said before, or with SERVFAIL",
 			zap.String("datacenter", l.datacenter), zap.Error(f.err))

@@ -68,8 +68,10 @@ func (s *server) executeNow(args *wire.PreparedQueryExecuteRequest, set *setting
 	}
 	if err != nil {
 		s.log.Debug("a prepared query could not be carried out", zap.String("query", args.QueryIDOrName), zap.Error(err))
+		return nil, err
 	}
-	return found, err
+	stale(found.LastContact)
+	return found, nil
 }
 
 // sourceOf returns the address that a query comes from: that of the subnet which a

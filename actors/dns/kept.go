@@ -16,6 +16,7 @@ type basis struct {
 	watch    memdb.WatchSet // closed when what was read in the catalog changes
 	brief    bool           // the response tells the time
 	fleeting bool           // it rests on more than the catalog: it is not kept
+	asked    bool           // others were asked for it
 }
 
 func newBasis() *basis { return &basis{watch: memdb.NewWatchSet()} }

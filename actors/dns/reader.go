@@ -163,10 +163,16 @@ func (r *reader) answer(raw []byte, now time.Time) (answer []byte) {
 	if low == nil {
 		return nil
 	}
-	ready, f := r.shelf.get(low, r.server.cfg.View(), r.server.settings.Load(), now)
+	set := r.server.settings.Load()
+	age := r.server.age(set, now)
+	if set.tooOld(age) {
+		return nil
+	}
+	ready, f := r.shelf.get(low, r.server.cfg.View(), set, now)
 	if ready == nil {
 		return nil
 	}
+	stale(age)
 	metrics.MeasureSinceWithLabels(f.what, now, r.server.labels)
 	r.out = append(r.out[:0], ready...)
 	copy(r.out, raw[:idSize])

@@ -13,12 +13,19 @@ import (
 // defaultRecursorTimeout is for settings that name none.
 const defaultRecursorTimeout = 2 * time.Second
 
+// forEver is the default of max_stale, which is not meant to be reached.
+const forEver = 87600 * time.Hour
+
+// staleAfter is from which age of the state on answers count as stale.
+const staleAfter = 5 * time.Second
+
 // settings are a DNSConfig made ready for looking things up. Nobody changes them.
 type settings struct {
 	messages.DNSConfig
 	nodeTTL uint32            // seconds
 	exact   map[string]uint32 // TTL by name of service, lower case
 	globs   []glob            // the longest first
+	patient bool              // no state is ever too old
 }
 
 // glob is the TTL of all services whose names begin with prefix.
@@ -39,6 +46,7 @@ func newSettings(cfg messages.DNSConfig) *settings {
 	}
 	slices.SortFunc(s.globs, func(a, b glob) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	s.AllowStale = s.AllowStale || s.UseCache // as Consul's does
+	s.patient = s.AllowStale && (s.MaxStale <= 0 || s.MaxStale >= forEver)
 	if s.RecursorTimeout <= 0 {
 		s.RecursorTimeout = defaultRecursorTimeout
 	}
@@ -57,6 +65,11 @@ func (s *settings) serviceTTL(service string) uint32 {
 		}
 	}
 	return 0
+}
+
+// tooOld says whether the leader has to be asked when the state may be so old.
+func (s *settings) tooOld(age time.Duration) bool {
+	return !s.patient && (!s.AllowStale || age > s.MaxStale)
 }
 
 // seconds is d as a TTL, whose greatest value is 2^31-1 (RFC 2181).
