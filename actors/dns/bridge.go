@@ -83,7 +83,7 @@ func (s *server) serve(sockets []socket) {
 }
 
 func (s *server) start(srv *dns.Server, what string) {
-	srv.MsgInvalidFunc = s.invalid
+	srv.MsgInvalidFunc, srv.MsgAcceptFunc = s.invalid, s.accept
 	s.servers = append(s.servers, srv)
 	go func() {
 		err := srv.ActivateAndServe()
@@ -154,7 +154,7 @@ func (s *server) contain(w dns.ResponseWriter, req *dns.Msg) {
 }
 
 func (s *server) fail(w dns.ResponseWriter, req *dns.Msg) {
-	_ = w.WriteMsg(new(dns.Msg).SetRcode(req, dns.RcodeServerFailure))
+	_ = w.WriteMsg(refusal(req, dns.RcodeServerFailure))
 }
 
 // write sends an answer. One that cannot be packed has been put together wrongly.
@@ -175,6 +175,9 @@ func (s *server) write(w dns.ResponseWriter, req, m *dns.Msg) {
 // kept. Names in the answer are in lower case.
 func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *found) {
 	if m := refuse(req); m != nil {
+		if m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented {
+			s.malformed("a packet is no query that can be answered")
+		}
 		return m, nil
 	}
 	set := s.settings.Load()
@@ -185,7 +188,7 @@ func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *
 	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
 		return s.forward(req, set, tcp), nil
 	default:
-		return new(dns.Msg).SetRcode(req, dns.RcodeRefused), nil
+		return refusal(req, dns.RcodeRefused), nil
 	}
 	m := newReply(low, set)
 	finish(m, r, limits(low, set, tcp), set, rand.IntN)
@@ -296,9 +299,24 @@ func (s *server) outside(qtype uint16, set *settings) func(string) []dns.RR {
 	}
 }
 
+// accept is called with the header of each packet that is passed on.
+func (s *server) accept(h dns.Header) dns.MsgAcceptAction {
+	action := accept(h)
+	if action != dns.MsgAccept {
+		s.malformed("a packet is no query by its header")
+	}
+	return action
+}
+
+// invalid is called with each packet that cannot be read.
 func (s *server) invalid(_ []byte, err error) {
+	s.malformed("a packet is no DNS message", zap.Error(err))
+}
+
+// malformed counts a packet that is no query.
+func (s *server) malformed(what string, why ...zap.Field) {
 	metrics.IncrCounter([]string{Name, "invalid"}, 1)
-	s.log.Debug("a packet is no DNS message", zap.Error(err))
+	s.log.Debug(what, why...)
 }
 
 // shed counts a connection that ended so that another could begin.

@@ -13,9 +13,13 @@ import (
 // questionBytes are the bytes of "ext.node.consul. IN A" behind a header.
 const questionBytes = "03657874046e6f646506636f6e73756c0000010001"
 
+// optBytes is an OPT record that says 1232.
+const optBytes = "00002904d0000000000000"
+
 // TestMalformed sends packets that are no queries. Those that are answered with
 // "" are dropped: an answer could be sent to a victim, or be the start of a loop.
 func TestMalformed(t *testing.T) {
+	count := counters(t)
 	s := newStage(t, nil).put(t, population()...).open(t)
 	for _, tc := range []struct{ name, packet, want string }{
 		{"empty", "", ""},
@@ -32,6 +36,15 @@ func TestMalformed(t *testing.T) {
 		{"bad_additional", "471101000001000000000001" + questionBytes + "00002904d0000000000005ffff", "FORMERR"},
 		{"too_many_additional", "471101000001000000000003" + questionBytes, "FORMERR"},
 		{"answers_in_a_query", "471101000001000200000000" + questionBytes, "FORMERR"},
+		{"two_opts", "471101000001000000000002" + questionBytes + optBytes + optBytes, "FORMERR opt"},
+		{"no_question_with_opt", "471101000000000000000001" + optBytes, "FORMERR opt"},
+		{"two_questions_with_opt", "471101000002000000000001" + questionBytes + questionBytes + optBytes, "FORMERR opt"},
+		{"update_with_opt", "471129000001000000000001" + questionBytes + optBytes, "NOTIMP opt"},
+		{"large_update", "471129000001000000200000" + questionBytes, "NOTIMP"},
+		{"iquery", "471109000000000100000000" + "00000100010000000000040a000001", "NOTIMP"},
+		{"other_class_with_opt", "471101000001000000000001" + questionBytes[:len(questionBytes)-1] + "3" + optBytes, "REFUSED opt"},
+		{"other_name_with_opt", "471101000001000000000001" + "0178000001" + "0001" + optBytes, "REFUSED opt"},
+		{"well_with_opt", "471101000001000000000001" + questionBytes + optBytes, "NOERROR opt"},
 		{"update", "471129000001000000000000" + questionBytes, "NOTIMP"},
 		{"notify", "471121000001000000000000" + questionBytes, "NOTIMP"},
 		{"status", "471111000001000000000000" + questionBytes, "NOTIMP"},
@@ -43,8 +56,13 @@ func TestMalformed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			before := count("dns.invalid")
 			if got := send(t, s.at(), raw, tc.want == ""); got != tc.want {
 				t.Errorf("answered with %q, want %q", got, tc.want)
+			}
+			counted := !strings.HasPrefix(tc.want, "NOERROR") && !strings.HasPrefix(tc.want, "REFUSED")
+			if n := count("dns.invalid") - before; (n == 1) != counted || n > 1 {
+				t.Errorf("counted %d times, want %t", n, counted)
 			}
 		})
 	}
@@ -81,6 +99,9 @@ func send(t *testing.T, at string, raw []byte, silence bool) string {
 				break
 			}
 			got = dns.RcodeToString[m.Rcode]
+			if m.IsEdns0() != nil {
+				got += " opt"
+			}
 		}
 		if got != "" || silence && id == 20 || id == 5000 {
 			return got

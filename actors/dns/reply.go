@@ -4,22 +4,72 @@ import (
 	"github.com/miekg/dns"
 )
 
+// The most that a query has of records in each section: a SOA of NOTIFY and IXFR, EDNS
+// and a signature.
+const (
+	mostQuestions  = 2 // one, but who asks two is told so
+	mostAnswers    = 1
+	mostAuthority  = 1
+	mostAdditional = 2
+)
+
+// accept says by the header alone what becomes of a packet. What announces more than a
+// query has is not read any further, nor answered with more than a header.
+func accept(h dns.Header) dns.MsgAcceptAction {
+	const response, opcodeAt, opcodes = 1 << 15, 11, 0xF
+	switch {
+	case h.Bits&response != 0:
+		return dns.MsgIgnore
+	case h.Qdcount <= mostQuestions && h.Ancount <= mostAnswers && h.Nscount <= mostAuthority && h.Arcount <= mostAdditional:
+		return dns.MsgAccept
+	case h.Bits>>opcodeAt&opcodes != dns.OpcodeQuery:
+		return dns.MsgRejectNotImplemented
+	default:
+		return dns.MsgReject
+	}
+}
+
 // refuse answers a query that is not one we can read, and returns nil if it is.
 func refuse(req *dns.Msg) *dns.Msg {
+	opt := req.IsEdns0()
 	switch {
 	case req.Opcode != dns.OpcodeQuery:
-		return new(dns.Msg).SetRcode(req, dns.RcodeNotImplemented)
-	case len(req.Question) != 1: // a packet may end behind its header
-		return new(dns.Msg).SetRcodeFormatError(req)
+		return refusal(req, dns.RcodeNotImplemented)
+	case len(req.Question) != 1, several(req.Extra): // a packet may end behind its header
+		return withOPT(new(dns.Msg).SetRcodeFormatError(req), req)
 	case req.Question[0].Qclass != dns.ClassINET && req.Question[0].Qclass != dns.ClassANY:
-		return new(dns.Msg).SetRcode(req, dns.RcodeRefused)
-	}
-	if opt := req.IsEdns0(); opt != nil && opt.Version() != 0 {
+		return refusal(req, dns.RcodeRefused)
+	case opt != nil && opt.Version() != 0:
 		m := new(dns.Msg).SetRcode(req, dns.RcodeBadVers)
 		m.SetEdns0(opt.UDPSize(), false)
 		return m
 	}
 	return nil
+}
+
+// refusal is an answer that has nothing but a code.
+func refusal(req *dns.Msg, rcode int) *dns.Msg {
+	return withOPT(new(dns.Msg).SetRcode(req, rcode), req)
+}
+
+// withOPT adds to an answer the OPT record that a query with one is answered with,
+// whatever the answer is (RFC 6891).
+func withOPT(m, req *dns.Msg) *dns.Msg {
+	if opt := req.IsEdns0(); opt != nil {
+		m.Extra = []dns.RR{echo(opt)}
+	}
+	return m
+}
+
+// several says whether there is more than one OPT record, which is an error.
+func several(extra []dns.RR) bool {
+	n := 0
+	for _, rr := range extra {
+		if rr.Header().Rrtype == dns.TypeOPT {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // newReply returns an answer to req without its records: the header, the question,
@@ -29,10 +79,7 @@ func newReply(req *dns.Msg, set *settings) *dns.Msg {
 	m.Compress = !set.DisableCompress
 	m.Authoritative = true
 	m.RecursionAvailable = len(set.Recursors) > 0
-	if opt := req.IsEdns0(); opt != nil {
-		m.Extra = []dns.RR{echo(opt)}
-	}
-	return m
+	return withOPT(m, req)
 }
 
 // echo returns the OPT record of an answer: the client's size, and its subnet with
@@ -68,9 +115,7 @@ func passOn(m, req *dns.Msg, b bounds, set *settings) {
 	}
 	s := &share{answer: m.Answer, ns: m.Ns}
 	m.Extra = nil
-	if opt := req.IsEdns0(); opt != nil {
-		m.Extra = []dns.RR{echo(opt)}
-	}
+	withOPT(m, req)
 	m.Truncated = s.fill(m, bounds{size: b.size}) || m.Truncated
 }
 
