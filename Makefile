@@ -40,6 +40,10 @@ bench: build ## Speed and size, each beside a bare ceiling of the same run
 	go test -run '^$$' -bench . -benchmem ./supervisor ./actors/...
 	go test -run '^TestBench' -count=1 -v -timeout 30m ./cmd/consul -args -bench
 
+dnsperf: build ## DNS as dnsperf sees it, beside a bare server (installs Debian's package)
+	command -v dnsperf >/dev/null || apt-get install -y -q dnsperf
+	go test -run '^TestDNSPerf$$' -count=1 -v -timeout 10m ./cmd/consul -args -dnsperf
+
 crash: ## kill -9 at 200 random moments under write load; nothing acknowledged may be lost
 	go test -run '^TestCrash' -count=1 -v -timeout 90m ./cmd/consul -args -crashes 200 -ttl-crashes 500
 
