@@ -58,6 +58,13 @@ func (q *query) keep(r *response, what []string) *found {
 	return f
 }
 
+// bare is f without its response.
+func (f *found) bare() *found {
+	b := *f
+	b.response = nil
+	return &b
+}
+
 // right says whether f is what view and set have to say now. seen is the view in
 // which f was last found right; it moves on, so that the channels are looked at
 // once for each view only: a view is published after those channels are closed
@@ -81,8 +88,8 @@ func (f *found) right(view *state.View, set *settings, now time.Time, seen *stam
 	return true
 }
 
-// The most that is kept of responses, in records.
-const maxKept = 1 << 17
+// The most that is kept of responses, in bytes of memory.
+const maxKept = 16 << 20
 
 // responses keeps what has been found, for as long as it is right and there is
 // room. It is called on the goroutines of queries, which is why it has a lock:
@@ -90,7 +97,7 @@ const maxKept = 1 << 17
 type responses struct {
 	mu   sync.Mutex
 	all  map[subject]*keptResponse
-	kept int // records
+	kept int // bytes
 	most int
 }
 
@@ -104,6 +111,7 @@ type subject struct {
 type keptResponse struct {
 	*found
 	seen stamp
+	size int
 }
 
 func newResponses(most int) *responses {
@@ -128,8 +136,8 @@ func (r *responses) get(of subject, view *state.View, set *settings, now time.Ti
 // put keeps f, and drops others if there is no room: any of them, those that are
 // asked for come back.
 func (r *responses) put(of subject, f *found) {
-	w := f.weight()
-	if w > r.most/4 {
+	size := heldEntry + len(of.name) + f.held()
+	if size > r.most/2 {
 		return
 	}
 	r.mu.Lock()
@@ -138,19 +146,19 @@ func (r *responses) put(of subject, f *found) {
 		r.drop(of, old)
 	}
 	for other, k := range r.all {
-		if r.kept+w <= r.most {
+		if r.kept+size <= r.most {
 			break
 		}
 		r.drop(other, k)
 	}
 	of.name = strings.Clone(of.name)
-	r.all[of] = &keptResponse{found: f, seen: f.first}
-	r.kept += w
+	r.all[of] = &keptResponse{found: f, seen: f.first, size: size}
+	r.kept += size
 }
 
 func (r *responses) drop(of subject, k *keptResponse) {
 	delete(r.all, of)
-	r.kept -= k.weight()
+	r.kept -= k.size
 }
 
 // lowered returns req with its name in lower case: req itself, or a copy.

@@ -67,9 +67,10 @@ func key(raw, buf []byte) ([]byte, int) {
 	return low, end
 }
 
-// The most that one socket keeps packed, in bytes, and of how long a question.
+// The most that one socket keeps packed, in bytes of memory with all that is held for
+// it, and of how long a question.
 const (
-	maxShelf = 4 << 20
+	maxShelf = 8 << 20
 	maxKey   = 512
 )
 
@@ -93,7 +94,7 @@ type shelf struct {
 type packed struct {
 	*found
 	seen  stamp
-	req   *dns.Msg // with the name in lower case
+	req   *dns.Msg // with the name in lower case; nil if there is one form for ever
 	forms []form
 	next  int // the form that comes next
 	size  int
@@ -150,16 +151,22 @@ func (s *shelf) put(req *dns.Msg, f *found) {
 	if low == nil {
 		return
 	}
-	p := &packed{found: f, seen: f.first, req: req, size: len(low)}
+	p := &packed{found: f, seen: f.first, req: req}
 	if f.free && len(f.answer) > 1 {
 		p.forms = make([]form, min(forms, len(f.answer)))
+		p.size = heldMsg + len(req.Question[0].Name)
 	} else {
 		raw, err := p.pack(s.intn)
 		if err != nil {
 			return
 		}
 		p.forms = []form{{raw, -1}}
-		p.size += len(raw)
+		p.size = len(raw)
+		p.found, p.req = f.bare(), nil // the records are not needed any more
+	}
+	p.size += heldEntry + len(low) + len(p.forms)*heldForm + p.held()
+	if p.size > s.most/2 {
+		return
 	}
 	if old := s.all[string(low)]; old != nil {
 		s.drop(string(low), old)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -211,7 +212,7 @@ func TestPackedBriefly(t *testing.T) {
 func TestPackedIsBounded(t *testing.T) {
 	d := newDesk(t, nil)
 	shelf, kept := d.reader.shelf, d.reader.server.kept
-	shelf.most, kept.most = 60_000, 1000
+	shelf.most, kept.most = 200_000, 200_000
 	crowd(t, d.stage, 100)
 	for i := range 1000 {
 		d.ask(t, question4096(fmt.Sprintf("%s-%d.nope.consul.", bytes.Repeat([]byte("x"), 50), i), "A"))
@@ -219,21 +220,61 @@ func TestPackedIsBounded(t *testing.T) {
 	}
 	d.reader.study()
 	sum := 0
-	for key, p := range shelf.all {
-		sum += len(key)
-		for _, f := range p.forms {
-			sum += len(f.raw)
-		}
+	for _, p := range shelf.all {
+		sum += p.size
 	}
 	if sum != shelf.size || sum > shelf.most || sum == 0 {
 		t.Errorf("%d bytes are packed, counted as %d, want at most %d", sum, shelf.size, shelf.most)
 	}
-	records := 0
+	sum = 0
 	for _, k := range kept.all {
-		records += k.weight()
+		sum += k.size
 	}
-	if records != kept.kept || records > kept.most || records == 0 {
-		t.Errorf("%d records are kept, counted as %d, want at most %d", records, kept.kept, kept.most)
+	if sum != kept.kept || sum > kept.most || sum == 0 {
+		t.Errorf("%d bytes are kept, counted as %d, want at most %d", sum, kept.kept, kept.most)
+	}
+}
+
+// TestHeld asks a great many questions of a kind, and wants the heap to grow by no more
+// than what is counted, about, and that to be bounded.
+func TestHeld(t *testing.T) {
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	for _, tc := range []struct {
+		name string
+		req  func(i int) *dns.Msg
+	}{
+		{"no_such_name", func(i int) *dns.Msg { return question4096(fmt.Sprintf("n%d.service.consul.", i), "A") }},
+		{"no_such_name_of_another_kind", func(i int) *dns.Msg { return question4096(fmt.Sprintf("%063d.nope.node.consul.", i), "SRV") }},
+		{"node", func(i int) *dns.Msg {
+			return question4096(fmt.Sprintf("node-%04d.node.consul.", i%2000), []string{"A", "ANY", "TXT"}[i%3])
+		}},
+		{"service", func(i int) *dns.Msg { return question4096(fmt.Sprintf("t%d.many.service.consul.", i%200), "SRV") }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDesk(t, nil)
+			crowd(t, d.stage, 2000, "rack", "r1")
+			var all []*wire.RegisterRequest
+			for i := range 2000 {
+				all = append(all, service(fmt.Sprintf("node-%04d", i), "many", 8000, tags(fmt.Sprintf("t%d", i%200))))
+			}
+			d.put(t, all...)
+			before := heap()
+			for i := range 20_000 {
+				d.ask(t, tc.req(i))
+			}
+			d.reader.study()
+			grown, counted := heap()-before, d.reader.shelf.size+d.reader.server.kept.kept
+			if most := d.reader.shelf.most + d.reader.server.kept.most; counted > most || grown > counted*5/4+1<<20 {
+				t.Errorf("the heap has grown by %d KiB, counted are %d KiB, the most is %d KiB", grown>>10, counted>>10, most>>10)
+			}
+			t.Logf("the heap has grown by %d KiB, counted are %d KiB, with %d packed and %d kept", grown>>10, counted>>10, len(d.reader.shelf.all), len(d.reader.server.kept.all))
+			runtime.KeepAlive(d)
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -78,23 +79,24 @@ func TestRecursors(t *testing.T) {
 		}
 		return m
 	}
+	const short = 400 * time.Millisecond
 	for _, tc := range []struct {
 		name   string
 		others []func(*dns.Msg) *dns.Msg
 		how    how
 		want   string
 		asked  []int64
-		slow   bool // who is well has time
+		time   time.Duration // of the recursors; if it is short, who is well may be asked again
 	}{
 		{name: "answer", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1}},
-		{name: "lost_packet", others: []func(*dns.Msg) *dns.Msg{losing(1, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{2}, slow: true},
-		{name: "two_lost_packets", others: []func(*dns.Msg) *dns.Msg{losing(2, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{3}, slow: true},
+		{name: "lost_packet", others: []func(*dns.Msg) *dns.Msg{losing(1, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{2}, time: 2 * time.Second},
+		{name: "two_lost_packets", others: []func(*dns.Msg) *dns.Msg{losing(2, knows("192.0.2.1"))}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{3}, time: 2 * time.Second},
 		{name: "over_tcp", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1")}, how: how{tcp: true}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1}},
 		{name: "first_that_answers", others: []func(*dns.Msg) *dns.Msg{knows("192.0.2.1"), knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.1", asked: []int64{1, 0}},
 		{name: "next_after_failure", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), says(dns.RcodeRefused), knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1, 1}},
-		{name: "next_after_silence", others: []func(*dns.Msg) *dns.Msg{silent, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{3, 1}},
+		{name: "next_after_silence", others: []func(*dns.Msg) *dns.Msg{silent, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{3, 1}, time: short},
 		{name: "no_such_name_is_an_answer", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeNameError), knows("192.0.2.2")}, want: "NXDOMAIN ra", asked: []int64{1, 0}},
-		{name: "nobody_answers", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), silent}, want: "SERVFAIL ra", asked: []int64{1, 3}},
+		{name: "nobody_answers", others: []func(*dns.Msg) *dns.Msg{says(dns.RcodeServerFailure), silent}, want: "SERVFAIL ra", asked: []int64{1, 3}, time: short},
 		{name: "truncated_is_an_answer", others: []func(*dns.Msg) *dns.Msg{func(m *dns.Msg) *dns.Msg { m.Truncated = true; return m }}, want: "NOERROR tc ra", asked: []int64{1}},
 		{name: "other_question", others: []func(*dns.Msg) *dns.Msg{func(m *dns.Msg) *dns.Msg { m.Question[0].Name = "evil.com."; return m }, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1}},
 		{name: "answer_that_cannot_be_read", others: []func(*dns.Msg) *dns.Msg{long, knows("192.0.2.2")}, want: "NOERROR ra | Example.com. 60 IN A 192.0.2.2", asked: []int64{1, 1}},
@@ -102,10 +104,7 @@ func TestRecursors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var others []*other
 			s := newStage(t, func(cfg *Config) {
-				cfg.DNS.RecursorTimeout = 200 * time.Millisecond
-				if tc.slow {
-					cfg.DNS.RecursorTimeout = 2 * time.Second
-				}
+				cfg.DNS.RecursorTimeout = cmp.Or(tc.time, 8*time.Second)
 				for _, answer := range tc.others {
 					o := newOther(t, answer)
 					others = append(others, o)
@@ -117,7 +116,7 @@ func TestRecursors(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			for i, o := range others {
-				if n := o.asked.Load(); n != tc.asked[i] {
+				if n := o.asked.Load(); n < tc.asked[i] || n > tc.asked[i] && tc.time != short {
 					t.Errorf("recursor %d was asked %d times, want %d", i, n, tc.asked[i])
 				}
 			}

@@ -37,15 +37,6 @@ type response struct {
 	tailored bool // the response is for one client
 }
 
-// weight is how many records a response has, and one for itself.
-func (r *response) weight() int {
-	n := 1 + len(r.answer) + len(r.ns) + len(r.extra) + len(r.meta)
-	for _, extra := range r.refers {
-		n += len(extra)
-	}
-	return n
-}
-
 // share is what one client gets of a response, of which not everything need fit.
 type share struct {
 	answer []dns.RR
