@@ -27,6 +27,8 @@ type (
 		Index   uint64
 		Records int
 		Skipped map[wire.MessageType]int // records of unknown types
+
+		chunks chunks // that had not come whole
 	}
 	// stateBroken is told once: nothing more is applied.
 	stateBroken struct {

@@ -29,6 +29,7 @@ type FSM struct {
 	to     atomic.Pointer[ask.Address]
 
 	skipped map[wire.MessageType]bool // types that were told of; raft's goroutine only
+	chunks  chunks                    // raft's goroutine only
 	written uint64                    // index of the last entry that the log had when raft began; raft's
 }
 
@@ -59,7 +60,15 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	t, body, err := wire.Split(log.Data)
+	data, whole, err := f.assemble(log)
+	switch {
+	case err != nil:
+		return f.unreadable(wire.ChunkingStateType, log.Index, err)
+	case !whole:
+		f.store.Load().Advance(log.Index)
+		return nil
+	}
+	t, body, err := wire.Split(data)
 	if err != nil {
 		return f.unreadable(t, log.Index, err)
 	}
@@ -71,9 +80,6 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 			result = f.Err()
 		}
 	}()
-	if len(log.Extensions) > 0 { // part of an entry that was cut up
-		return f.skip(t, log.Index, "entries in several parts are not supported")
-	}
 	do, known := appliers[t&^wire.IgnoreUnknownTypeFlag]
 	if !known {
 		if t&wire.IgnoreUnknownTypeFlag != 0 {
@@ -89,6 +95,19 @@ func (f *FSM) Apply(log *raft.Log) (result any) {
 	}
 	f.record(t, log, body, result)
 	return result
+}
+
+// assemble returns what an entry says. One that is a part of another is whole when it is
+// the last of its parts.
+func (f *FSM) assemble(log *raft.Log) (data []byte, whole bool, err error) {
+	switch {
+	case len(log.Extensions) == 0:
+		return log.Data, true, nil
+	case checkpoint(log):
+		return nil, false, nil
+	}
+	data, err = f.chunks.take(log)
+	return data, data != nil, err
 }
 
 // Written says up to which index the log was written when raft begins. Raft calls it

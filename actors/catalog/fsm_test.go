@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -177,7 +178,8 @@ func TestStrangeEntries(t *testing.T) {
 		{"body_that_is_not_msgpack", raft.Log{Data: []byte{0, 0xc1}}, "(Register): decode"},
 		{"body_that_is_cut_off", raft.Log{Data: []byte{2, 0x82}}, "(KVS): decode"},
 		{"no_body", raft.Log{Data: []byte{2}}, "(KVS): decode"},
-		{"part_of_an_entry", raft.Log{Data: []byte{2, 0x80}, Extensions: []byte("x")}, "entries in several parts are not supported"},
+		{"part_of_an_entry", raft.Log{Data: []byte{2, 0x80}, Extensions: []byte("x")}, "(ChunkingState): it does not say which part of an entry it is"},
+		{"checkpoint_of_the_log", raft.Log{Data: []byte{41 | 128, 0xc0}, Extensions: binary.LittleEndian.AppendUint64(nil, checkpointMagic)}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

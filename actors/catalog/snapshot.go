@@ -29,17 +29,18 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	return snapshot{f.View()}, nil
+	return snapshot{f.View(), f.chunks.record()}, nil
 }
 
 // snapshot writes a view. It runs beside further writes.
 type snapshot struct {
-	view *state.View
+	view   *state.View
+	chunks *chunkRecord // nil: there are none
 }
 
 // Persist implements raft.FSMSnapshot.
 func (s snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := WriteState(sink, s.view); err != nil {
+	if err := writeState(sink, s.view, s.chunks); err != nil {
 		return errors.Join(fmt.Errorf("write the state to snapshot %s: %w", sink.ID(), err), sink.Cancel())
 	}
 	return sink.Close()
@@ -49,7 +50,9 @@ func (s snapshot) Persist(sink raft.SnapshotSink) error {
 func (snapshot) Release() {}
 
 // WriteState writes a view to w as a snapshot.
-func WriteState(w io.Writer, view *state.View) error {
+func WriteState(w io.Writer, view *state.View) error { return writeState(w, view, nil) }
+
+func writeState(w io.Writer, view *state.View, parts *chunkRecord) error {
 	buf := bufio.NewWriterSize(w, 1<<18)
 	enc := wire.NewEncoder(buf)
 	if err := enc.Encode(&snapshotHeader{LastIndex: view.LastIndex()}); err != nil {
@@ -61,6 +64,11 @@ func WriteState(w io.Writer, view *state.View) error {
 		}
 		if err := enc.Encode(record); err != nil {
 			return fmt.Errorf("%s record: %w", t, err)
+		}
+	}
+	if parts != nil {
+		if err := errors.Join(buf.WriteByte(byte(wire.ChunkingStateType)), enc.Encode(parts)); err != nil {
+			return fmt.Errorf("%s record: %w", wire.ChunkingStateType, err)
 		}
 	}
 	return buf.Flush()
@@ -75,6 +83,7 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 	if err != nil {
 		return fmt.Errorf("read the state from a snapshot: %w", err)
 	}
+	f.chunks = told.chunks
 	f.store.Swap(store).Abandon()
 	f.tell(told)
 	return nil
@@ -113,6 +122,14 @@ func readState(r io.Reader) (store *state.Store, told *restored, err error) {
 		}
 		if err != nil {
 			return nil, nil, err
+		}
+		if wire.MessageType(t) == wire.ChunkingStateType {
+			var parts chunkRecord
+			if err := decode(&parts); err != nil {
+				return nil, nil, fmt.Errorf("record %d (%s): %w", told.Records, wire.ChunkingStateType, err)
+			}
+			told.chunks = parts.chunks()
+			continue
 		}
 		known, err := restorer.Record(wire.MessageType(t), decode)
 		switch {
