@@ -21,6 +21,7 @@ type DNSConfig struct {
 	Recursors         []string // host:port
 	RecursorTimeout   time.Duration
 	RecursorsAtRandom bool
+	RecurseForAll     bool // not only for clients on private networks and our own
 }
 
 // SOAConfig is what the SOA record says, in seconds.

@@ -42,8 +42,10 @@ type server struct {
 	end    context.CancelFunc
 	flight atomic.Int64 // queries in flight
 
-	aged    ageing
-	crowded seldom // there are too many connections
+	aged     ageing
+	near     networks
+	stranger atomic.Bool // it has been said that one is not recursed for
+	crowded  seldom      // there are too many connections
 
 	executing chan struct{} // one for each prepared query that is being carried out
 
@@ -57,6 +59,7 @@ func newServer(cfg Config, log *zap.Logger, set *messages.Published[settings], r
 		others: newRecursors(log, cfg.Limits.Recursions), far: newElsewhere(cfg, log), reliable: newReliable(log), kept: newResponses(maxKept), root: root, self: self,
 		labels:    []metrics.Label{{Name: "node", Value: cfg.NodeName}},
 		executing: make(chan struct{}, cfg.Limits.PreparedQueries),
+		near:      networks{read: net.InterfaceAddrs},
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
@@ -185,7 +188,7 @@ func (s *server) respond(req *dns.Msg, tcp bool, client netip.Addr) (*dns.Msg, *
 	r, f := s.lookUp(low, client, set)
 	switch {
 	case r != nil:
-	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype):
+	case len(set.Recursors) > 0 && !transfer(req.Question[0].Qtype) && s.recursesFor(client, set):
 		return s.forward(req, set, tcp), nil
 	default:
 		return refusal(req, dns.RcodeRefused), nil

@@ -104,6 +104,7 @@ func (a *dnsActor) Receive(ctx actor.Context) {
 		a.listen(ctx)
 	case *messages.Reconfigure:
 		a.life.settings.Publish(newSettings(msg.DNS))
+		a.warnOfAll()
 	case *messages.Drain:
 		a.drain(ctx, msg)
 	case *drained:
@@ -147,6 +148,7 @@ func (a *dnsActor) listen(ctx actor.Context) {
 	for _, at := range a.life.bound {
 		a.log.Info("listening", zap.Stringer("address", at), zap.Strings("networks", []string{"udp", "tcp"}))
 	}
+	a.warnOfAll()
 	ctx.Request(ctx.Parent(), &messages.Ready{})
 }
 

@@ -187,6 +187,7 @@ func dnsConfig(rt *config.Runtime) messages.DNSConfig {
 		Recursors:         rt.Recursors,
 		RecursorTimeout:   d.RecursorTimeout,
 		RecursorsAtRandom: d.RecursorStrategy == "random",
+		RecurseForAll:     d.RecurseForAll,
 	}
 }
 

@@ -280,6 +280,7 @@ type DNS struct {
 	SOA                SOA                      `config:"soa"`
 	RecursorTimeout    time.Duration            `config:"recursor_timeout"`
 	RecursorStrategy   string                   `config:"recursor_strategy"` // sequential or random
+	RecurseForAll      bool                     `config:"recurse_for_all"`
 	NodeMetaTXT        bool                     `config:"enable_additional_node_meta_txt"`
 }
 

@@ -206,6 +206,7 @@ var table = []Key{
 	{"dns_config.soa.min_ttl", Count, "0", Acted | Reloads, "minimum TTL of the SOA, in seconds"},
 	{"dns_config.recursor_timeout", Duration, "2s", Acted | Reloads | Positive, "time for a resolver's answer"},
 	{"dns_config.recursor_strategy", Text, "sequential", Acted | Reloads, "sequential or random"},
+	{"dns_config.recurse_for_all", Bool, "false", Acted | Reloads, "recurse for clients anywhere, not only on private networks and on this machine's"},
 	{"dns_config.enable_additional_node_meta_txt", Bool, "true", Acted | Reloads, "add TXT records with node_meta"},
 	{"dns_config.use_cache", Bool, "false", Acted | Reloads, "answer from memory what others would be asked for: prepared queries, other datacenters"},
 	{"dns_config.cache_max_age", Duration, "0s", Acted | Reloads, "with use_cache, ask again if the answer is older; 0s for never"},

@@ -218,6 +218,7 @@ dns_config {
   }
   recursor_timeout = "2s"
   recursor_strategy = "sequential"
+  recurse_for_all = true
   enable_additional_node_meta_txt = true
   use_cache = false
   cache_max_age = "0s"
