@@ -29,6 +29,7 @@ type api struct {
 	routes   table
 	conns    *conns
 	limits   *limits.Refusals
+	odd      oddities
 	requests gate
 	writes   gate
 	flight   flight

@@ -67,6 +67,7 @@ var (
 				return err
 			}
 			args.Datacenter = cmp.Or(args.Datacenter, r.api.cfg.Facts.Datacenter)
+			r.api.tellOdd(args)
 			return nil
 		},
 	}.handle

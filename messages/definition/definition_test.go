@@ -2,6 +2,8 @@ package definition
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -220,9 +222,24 @@ func TestCheck(t *testing.T) {
 }
 
 func TestOdd(t *testing.T) {
-	odd := Odd(&wire.NodeService{Service: "a_b", Tags: []string{"v1", "v 1", strings.Repeat("x", 64)}})
-	if len(odd) != 3 || odd[0] != `service name "a_b" will not be discoverable via DNS: it may have letters, digits and dashes only` || !strings.Contains(odd[2], "longer than 63 bytes") {
-		t.Errorf("odd are %q", odd)
+	const unusual = "is found in DNS, but not by everybody: names of hosts have letters, digits and dashes only"
+	long := strings.Repeat("x", 64)
+	for name, want := range map[string]string{
+		"web-1": "", "V1": "", "a_b": unusual, "v 1": unusual, "b\u00fccher": unusual,
+		long: "cannot be found in DNS: it is longer than 63 bytes", "a." + long: "cannot be found in DNS: it is longer than 63 bytes",
+		"": "", "a..b": "cannot be found in DNS: it has a part that is empty",
+	} {
+		if want != "" {
+			want = fmt.Sprintf("node name %q %s", name, want)
+		}
+		if got := OddNode(name); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	odd := Odd(&wire.NodeService{Service: "a.b", Tags: []string{"v1", "x.y", "v_1"}})
+	want := []string{`service name "a.b" cannot be found in DNS: what is before a dot is taken for a tag`, `tag "v_1" of service "a.b" ` + unusual}
+	if !slices.Equal(odd, want) {
+		t.Errorf("odd are %q, want %q", odd, want)
 	}
 	if odd := Odd(&wire.NodeService{Service: "web-1", Tags: []string{"V1"}}); odd != nil {
 		t.Errorf("odd are %q", odd)

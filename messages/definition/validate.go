@@ -100,31 +100,52 @@ func joinHostPort(host string, port int) string {
 }
 
 // Odd says what is odd about a service that may be registered nevertheless: a name or
-// tags that no DNS query can have.
+// tags that no DNS query can have, or that not everybody asks for.
 func Odd(s *wire.NodeService) (all []string) {
-	if why := notInDNS(s.Service); why != "" {
-		all = append(all, fmt.Sprintf("service name %q will not be discoverable via DNS: %s", s.Service, why))
+	if odd := oddName(s.Service, strings.Contains(s.Service, ".")); odd != "" {
+		all = append(all, fmt.Sprintf("service name %q %s", s.Service, odd))
 	}
 	for _, tag := range s.Tags {
-		if why := notInDNS(tag); why != "" {
-			all = append(all, fmt.Sprintf("tag %q of service %q will not be discoverable via DNS: %s", tag, s.Service, why))
+		if odd := oddName(tag, false); odd != "" {
+			all = append(all, fmt.Sprintf("tag %q of service %q %s", tag, s.Service, odd))
 		}
 	}
 	return all
 }
 
+// OddNode says what is odd about the name of a node in the same way; it is empty if
+// nothing is, or there is none.
+func OddNode(name string) string {
+	if odd := oddName(name, false); odd != "" && name != "" {
+		return fmt.Sprintf("node name %q %s", name, odd)
+	}
+	return ""
+}
+
 // maxLabel is how long a part of a DNS name may be (RFC 1035).
 const maxLabel = 63
 
-func notInDNS(label string) string {
-	switch {
-	case len(label) > maxLabel:
-		return fmt.Sprintf("it is longer than %d bytes", maxLabel)
-	case strings.ContainsFunc(label, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
-	}):
-		return "it may have letters, digits and dashes only"
-	default:
-		return ""
+// oddName says what is odd about a name, which may be several labels unless it has a
+// dot too many. An agent answers what DNS can carry; but names of hosts are made of less,
+// and many programs and resolvers refuse others (RFC 1123).
+func oddName(name string, dotted bool) string {
+	if dotted {
+		return "cannot be found in DNS: what is before a dot is taken for a tag"
 	}
+	plain := true
+	for label := range strings.SplitSeq(name, ".") {
+		switch {
+		case label == "":
+			return "cannot be found in DNS: it has a part that is empty"
+		case len(label) > maxLabel:
+			return fmt.Sprintf("cannot be found in DNS: it is longer than %d bytes", maxLabel)
+		}
+		plain = plain && !strings.ContainsFunc(label, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+		})
+	}
+	if !plain {
+		return "is found in DNS, but not by everybody: names of hosts have letters, digits and dashes only"
+	}
+	return ""
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	defs "github.com/actor-consul/consul/messages/definition"
 )
 
 // Errors that scripts know word for word from Consul.
@@ -90,12 +92,8 @@ func (r *resolver) advise(format string, args ...any) {
 
 var (
 	datacenterPattern = regexp.MustCompile(`^[a-z0-9_-]+$`)
-	labelPattern      = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 	uuidPattern       = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
-
-// longestLabel is the most bytes of one part of a DNS name (RFC 1035).
-const longestLabel = 63
 
 func (r *resolver) names() {
 	r.Datacenter = strings.ToLower(r.Datacenter)
@@ -114,13 +112,11 @@ func (r *resolver) names() {
 		}
 		r.NodeName = name
 	}
-	switch r.NodeName = strings.TrimSpace(r.NodeName); {
-	case r.NodeName == "":
+	if r.NodeName = strings.TrimSpace(r.NodeName); r.NodeName == "" {
 		r.bad("node_name", "cannot be empty")
-	case !labelPattern.MatchString(r.NodeName):
-		r.warn("node_name", "node name %q will not be discoverable via DNS: a DNS label holds letters, digits and dashes only", r.NodeName)
-	case len(r.NodeName) > longestLabel:
-		r.warn("node_name", "node name %q will not be discoverable via DNS: a DNS label has at most %d bytes", r.NodeName, longestLabel)
+	}
+	if odd := defs.OddNode(r.NodeName); odd != "" {
+		r.warn("node_name", "%s", odd)
 	}
 	r.NodeID = strings.ToLower(r.NodeID)
 	if r.NodeID != "" && !uuidPattern.MatchString(r.NodeID) {
