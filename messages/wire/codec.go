@@ -56,7 +56,8 @@ func Encode(t MessageType, msg any) ([]byte, error) {
 
 // Decode reads the msgpack in buf into out, a pointer to a zero value. It returns
 // ErrTooLarge, having looked at nothing, if buf is longer than limit. It allocates no
-// more than a factor of what buf has. out keeps no part of buf.
+// more than a factor of what buf has, and refuses what JSON could not show. out keeps no
+// part of buf.
 func Decode(buf []byte, limit int, out any) error {
 	if len(buf) > limit {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(buf), limit)
@@ -64,6 +65,9 @@ func Decode(buf []byte, limit int, out any) error {
 	_, _, err := skip(buf)
 	if err == nil {
 		err = codec.NewDecoderBytes(buf, Handle).Decode(out)
+	}
+	if err == nil {
+		err = showable(reflect.ValueOf(out))
 	}
 	if err != nil {
 		return fmt.Errorf("decode %T: %w", out, err)
