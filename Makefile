@@ -50,6 +50,13 @@ crash: ## kill -9 at 200 random moments under write load; nothing acknowledged m
 cluster: ## Clusters that leave, die, restart, move and span datacenters
 	go test -race -run '^TestCluster' -count=1 -v ./cmd/consul -args -cluster
 
+sequences: ## 300 orders of stops, kills, leaves and starts in virtual time, 30 with processes
+	go test -run '^TestSequences$$' -count=1 -v -timeout 30m ./supervisor -args -sequences 300
+	go test -run '^TestSequences$$' -count=1 -v -timeout 60m ./cmd/consul -args -sequences 30
+
+lifeguard: ## Members that stand still again and again; nobody who is well may be taken for failed
+	go test -run '^TestLifeguard$$' -count=1 -v -timeout 30m ./actors/gossip -args -lifeguard
+
 # ARGS are TestChaos's: -chaos-seed repeats a run, -chaos-servers, -chaos-only and
 # -chaos-time choose what is done and for how long.
 chaos: ## Cut, slow, stop, kill and mis-set servers; histories must be linearizable
