@@ -15,6 +15,10 @@ import (
 
 var dnsCrashes = flag.Int("dns-crashes", 3, "how often TestDNSCrashes makes the dns actor fail")
 
+// queriesACrash is how many queries there are at least for each failure, so that a
+// hundred thousand are asked in the thirty of make chaos.
+const queriesACrash = 3400
+
 // TestDNSCrashes asks without a pause while the dns actor fails once a second. Who
 // asks a second time after a moment, as resolvers do, has an answer.
 func TestDNSCrashes(t *testing.T) {
@@ -22,7 +26,7 @@ func TestDNSCrashes(t *testing.T) {
 	s.start()
 	defer s.stop()
 	s.await("the agent to know itself", func() bool { return knows(s.at("dns")) == nil })
-	var asked, again, failed atomic.Int64
+	var asked, answered, again, failed atomic.Int64
 	var first atomic.Pointer[error]
 	stop := make(chan struct{})
 	var all sync.WaitGroup
@@ -35,15 +39,18 @@ func TestDNSCrashes(t *testing.T) {
 				default:
 				}
 				asked.Add(1)
-				if knows(s.at("dns")) == nil {
+				err := knows(s.at("dns"))
+				if err != nil {
+					again.Add(1)
+					<-time.After(resolverRetry)
+					err = knows(s.at("dns"))
+				}
+				if err == nil {
+					answered.Add(1)
 					continue
 				}
-				again.Add(1)
-				<-time.After(resolverRetry)
-				if err := knows(s.at("dns")); err != nil {
-					failed.Add(1)
-					first.CompareAndSwap(nil, &err)
-				}
+				failed.Add(1)
+				first.CompareAndSwap(nil, &err)
 			}
 		})
 	}
@@ -55,9 +62,15 @@ func TestDNSCrashes(t *testing.T) {
 			return info.Restarts == n+1 && info.State == messages.ActorRunning
 		})
 	}
+	for asked.Load() < queriesACrash*int64(*dnsCrashes) { // on a machine that is slow
+		<-time.After(resolverRetry)
+	}
 	close(stop)
 	all.Wait()
 	t.Logf("%d failures of the actor, %d queries, %d of them asked twice", *dnsCrashes, asked.Load(), again.Load())
+	if crashes := s.actors()["dns"].Restarts; crashes != *dnsCrashes || answered.Load() != asked.Load()-failed.Load() {
+		t.Errorf("the actor has failed %d times, want %d; %d of %d queries are answered, %d are not", crashes, *dnsCrashes, answered.Load(), asked.Load(), failed.Load())
+	}
 	if failed.Load() > 0 {
 		t.Errorf("%d queries failed twice: %v", failed.Load(), *first.Load())
 	}

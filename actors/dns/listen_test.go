@@ -260,10 +260,10 @@ func TestPanic(t *testing.T) {
 		}
 	}).put(t, population()...).open(t)
 	fail <- struct{}{}
-	s.check(t, []row{{"udp_once", "ext.node.consul A", "NOERROR aa | ext.node.consul. 0 IN A 10.1.2.3"}}) // where packed answers are looked for
+	s.check(t, []row{{"udp_once", "ext.node.consul A +udp", "NOERROR aa | ext.node.consul. 0 IN A 10.1.2.3"}}) // where packed answers are looked for
 	fail <- struct{}{}
 	fail <- struct{}{}
-	s.check(t, []row{{"udp", "db.service.consul A", "SERVFAIL"}})
+	s.check(t, []row{{"udp", "db.service.consul A +udp", "SERVFAIL"}})
 	fail <- struct{}{}
 	s.check(t, []row{
 		{"tcp", "ext.node.consul A +tcp", "SERVFAIL"},

@@ -85,8 +85,10 @@ func TestPreparedQuery(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := show(s.ask(t, how{}, tt.ask, tt.qtype)); !slices.Equal(got, tt.want) {
-				t.Errorf("got  %q\nwant %q", got, tt.want)
+			for _, h := range []how{{}, {tcp: true}} {
+				if got := show(s.ask(t, h, tt.ask, tt.qtype)); !slices.Equal(got, tt.want) {
+					t.Errorf("over TCP %t\ngot  %q\nwant %q", h.tcp, got, tt.want)
+				}
 			}
 		})
 	}

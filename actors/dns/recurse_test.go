@@ -153,7 +153,7 @@ func TestSilentRecursor(t *testing.T) {
 func TestSilentRecursorsAlone(t *testing.T) {
 	o := newOther(t, losing(3, knows("192.0.2.1")))
 	s := newStage(t, func(cfg *Config) { cfg.DNS.Recursors, cfg.DNS.RecursorTimeout = []string{o.at}, 100*time.Millisecond }).open(t)
-	s.check(t, []row{{"silent", "example.com A", "SERVFAIL ra"}, {"there_again", "example.com A", "NOERROR ra | example.com. 60 IN A 192.0.2.1"}})
+	s.check(t, []row{{"silent", "example.com A +udp", "SERVFAIL ra"}, {"there_again", "example.com A", "NOERROR ra | example.com. 60 IN A 192.0.2.1"}})
 }
 
 // TestRecursorNotThere has a recursor at a port where nobody listens.
