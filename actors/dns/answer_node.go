@@ -14,6 +14,8 @@ import (
 func (z *zone) node(q *query, l lookup) *response {
 	switch q.qtype {
 	case dns.TypeA, dns.TypeAAAA, dns.TypeANY, dns.TypeTXT:
+	case dns.TypeCNAME:
+		return z.nodeAlias(q, l)
 	default:
 		return &response{} // as Consul, which does not even look
 	}
@@ -33,6 +35,23 @@ func (z *zone) node(q *query, l lookup) *response {
 		r.answer = append(r.answer, metaRecords(q.name, node, q.set.nodeTTL)...)
 	case q.set.NodeMetaTXT:
 		r.meta = metaRecords(q.name, node, q.set.nodeTTL)
+	}
+	return r
+}
+
+// nodeAlias answers with the host name that a node is at, if it is at one.
+func (z *zone) nodeAlias(q *query, l lookup) *response {
+	r := &response{}
+	node := q.source.node(q, l.name)
+	if node == nil {
+		return r // as with other types
+	}
+	at := nodeAt(q, node)
+	if _, is := parseAddr(at); is {
+		return r
+	}
+	if target, ok := domainName(at); ok {
+		r.answer = []dns.RR{&dns.CNAME{Hdr: header(q.name, dns.TypeCNAME, q.set.nodeTTL), Target: target}}
 	}
 	return r
 }

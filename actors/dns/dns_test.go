@@ -81,6 +81,9 @@ func TestAnswers(t *testing.T) {
 		{"node_txt_without_metadata", "ext.node.consul TXT", "NOERROR aa"},
 		{"node_of_another_type", "srv1.node.consul SRV", "NOERROR aa"},
 		{"node_at_a_host_name", "cname.node.consul A", "NOERROR aa | cname.node.consul. 0 IN CNAME db.example.com."},
+		{"alias_of_a_node_at_a_host_name", "cname.node.consul CNAME", "NOERROR aa | cname.node.consul. 0 IN CNAME db.example.com."},
+		{"alias_of_a_node_at_an_address", "ext.node.consul CNAME", "NOERROR aa"},
+		{"alias_of_no_node", "nope.node.consul CNAME", "NOERROR aa"},
 		{"no_such_node", "nope.node.consul A", "NXDOMAIN aa" + none},
 		{"no_node_named", "node.consul A", "NOERROR aa" + none}, // Consul says that there is nothing below it, either
 
