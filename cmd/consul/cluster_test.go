@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -129,18 +132,16 @@ func (c *cluster) leavingIsRefused(dead *agenttest.Agent) {
 }
 
 // TestClusterRestart ends all servers of a cluster and starts them again, in each
-// way in which that is done.
+// way in which that is done. The way of every update is always tried.
 func TestClusterRestart(t *testing.T) {
-	if !*clusters {
-		return
-	}
 	t.Parallel()
 	c := newCluster(t, 41)
 	ways := []struct {
-		name string
-		all  func()
+		name   string
+		always bool
+		all    func()
 	}{
-		{"killed_at_once", func() {
+		{"killed_at_once", false, func() {
 			for _, s := range c.servers {
 				s.Kill()
 			}
@@ -148,7 +149,7 @@ func TestClusterRestart(t *testing.T) {
 				s.Restart()
 			}
 		}},
-		{"left_one_after_the_other", func() {
+		{"left_one_after_the_other", false, func() {
 			for _, s := range c.servers {
 				s.Interrupt()
 				if status := s.Wait(); status != 0 {
@@ -159,7 +160,7 @@ func TestClusterRestart(t *testing.T) {
 				s.Restart()
 			}
 		}},
-		{"killed_one_after_the_other", func() { // hashicorp/consul#8118
+		{"killed_one_after_the_other", true, func() { // hashicorp/consul#8118
 			for _, s := range c.servers {
 				s.Restart()
 				c.awaitLeader(c.servers...)
@@ -168,6 +169,9 @@ func TestClusterRestart(t *testing.T) {
 		}},
 	}
 	for _, way := range ways {
+		if !way.always && !*clusters {
+			continue
+		}
 		t.Log(way.name)
 		c.awaitVoters(c.servers...)
 		c.writeSome(c.client)
@@ -188,9 +192,6 @@ func TestClusterRestart(t *testing.T) {
 // TestClusterMoves starts all servers of a cluster again, each with what it had on
 // disk and at another address (hashicorp/consul#1580).
 func TestClusterMoves(t *testing.T) {
-	if !*clusters {
-		return
-	}
 	t.Parallel()
 	c := newCluster(t, 51)
 	c.awaitVoters(c.servers...)
@@ -198,20 +199,99 @@ func TestClusterMoves(t *testing.T) {
 	c.writeSome(c.client)
 	c.client.Kill()
 	c.tell("writes through the client", end(), false)
+	c.move(61)
+	c.awaitLeader(c.servers...)
+	c.verify(c.servers...)
+	c.awaitVoters(c.servers...) // at their new addresses
+	c.writeSome(c.servers[0])
+	c.knowsAddresses(c.servers[0])
+}
+
+// TestClusterMovesUnderAClient does so while a client agent goes on running, which was
+// told of the old addresses only. It takes about a minute: memberlist has no member at
+// another address before it has missed it and half a minute has passed, and until then
+// the client tells the servers the old addresses of each other.
+func TestClusterMovesUnderAClient(t *testing.T) {
+	if !*clusters {
+		return
+	}
+	t.Parallel()
+	c := newCluster(t, 111)
+	c.awaitVoters(c.servers...)
+	end := c.write(c.client)
+	c.writeSome(c.client)
+	c.awaitNoted(c.client)
+	c.move(121)
+	began := time.Now()
+	if !c.followed(4 * agenttest.Patience) {
+		t.Fatal("somebody has not followed")
+	}
+	t.Logf("all have followed, after %v", rounded(time.Since(began)))
+	c.awaitLeader(c.servers...)
+	c.awaitVoters(c.servers...)
+	c.client.Await("take writes again", func() bool {
+		_, err := c.api(c.client).KV().Put(&api.KVPair{Key: "again"}, nil)
+		return err == nil
+	})
+	c.tell("writes through the client", end(), false)
+	c.writeSome(c.client)
+	c.verify(c.servers...)
+	c.knowsAddresses(c.client)
+}
+
+// followed reports whether everybody sees all servers alive where they are now, within
+// a time.
+func (c *cluster) followed(within time.Duration) bool {
+	all := append(slices.Clone(c.servers), c.client)
+	for deadline := time.After(within); ; {
+		if !slices.ContainsFunc(all, func(a *agenttest.Agent) bool { return !c.sees(a, c.servers) }) {
+			return true
+		}
+		select {
+		case <-deadline:
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// sees reports whether an agent has these servers alive where they are.
+func (c *cluster) sees(a *agenttest.Agent, servers []*agenttest.Agent) bool {
+	members, _ := c.api(a).Agent().Members(false)
+	return !slices.ContainsFunc(servers, func(s *agenttest.Agent) bool {
+		i := slices.IndexFunc(members, func(m *api.AgentMember) bool { return m.Name == s.Name })
+		return i < 0 || members[i].Status != serfAlive || members[i].Addr != s.Addr
+	})
+}
+
+// move kills the servers, and starts them on addresses from 127.0.0.first on.
+func (c *cluster) move(first int) {
 	var dirs []string
 	for _, s := range c.servers {
 		s.Kill()
 		dirs = append(dirs, s.DataDir)
 	}
-	c.launch(61, dirs)
-	c.awaitLeader(c.servers...)
-	c.verify(c.servers...)
-	c.awaitVoters(c.servers...) // at their new addresses
-	c.writeSome(c.servers[0])
+	c.launch(first, dirs)
+}
+
+// knowsAddresses waits until an agent resolves all servers where they are now.
+func (c *cluster) knowsAddresses(a *agenttest.Agent) {
 	for _, s := range c.servers {
-		c.servers[0].Await("resolve "+s.Name+" where it is now", func() bool {
-			addrs, err := resolve(c.servers[0], s.Name+".node.consul.")
+		a.Await("resolve "+s.Name+" where it is now", func() bool {
+			addrs, err := resolve(a, s.Name+".node.consul.")
 			return err == nil && slices.Equal(addrs, []string{s.Addr})
+		})
+	}
+}
+
+// awaitNoted waits until each server has on disk where an agent is. Serf writes what it
+// has heard when it hears something more, so there is an event.
+func (c *cluster) awaitNoted(a *agenttest.Agent) {
+	for _, s := range c.servers {
+		s.Await("have noted on disk where "+a.Name+" is", func() bool {
+			_, _, fired := c.api(s).Event().Fire(&api.UserEvent{Name: "noted"}, nil)
+			noted, err := os.ReadFile(filepath.Join(s.DataDir, "serf", "local.snapshot"))
+			return fired == nil && err == nil && bytes.Contains(noted, []byte("alive: "+a.Name+" "))
 		})
 	}
 }
