@@ -34,6 +34,7 @@ var layers = []struct{ dir, may, why string }{
 	{"actors/invoke", "messages actors/ask actors/answers actors/catalog/state actors/catalog/endpoint", "the kit knows the endpoints and no actor"},
 	{"actors/serverrpc/frame", "messages", "a framing knows nobody who uses it"},
 	{"actors/serverrpc/client", "messages actors/invoke actors/serverrpc/frame", "a client is no actor"},
+	{"actors/serverrpc/subscribe", "messages/wire", "events are values"},
 	{"actors", "messages actors/ask actors/answers actors/invoke actors/catalog/state actors/catalog/endpoint actors/agentca actors/connectca actors/socket actors/limits", "actors know each other by address only"},
 	{"supervisor", "actors messages", "the tree knows the actors"},
 	{"cmd/consul/datadir", "", "a directory is a directory"},
@@ -120,7 +121,7 @@ func pure(path string) bool {
 	if strings.HasSuffix(path, "_test.go") {
 		return false
 	}
-	for _, dir := range []string{"actors/catalog/state/", "actors/catalog/endpoint/"} {
+	for _, dir := range []string{"actors/catalog/state/", "actors/catalog/endpoint/", "actors/serverrpc/subscribe/"} {
 		if strings.HasPrefix(path, dir) {
 			return true
 		}
