@@ -207,12 +207,16 @@ func (p *play) finish() {
 	}
 	p.awaitLeader()
 	p.awaitVoters(sequence.Of(0, 1, 2))
-	p.mu.Lock()
-	acked := slices.Clone(p.acked)
-	p.mu.Unlock()
-	if len(acked) == 0 {
-		p.fail("nothing was acknowledged, so this shows nothing")
+	acknowledged := func() []string {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return slices.Clone(p.acked)
 	}
+	before := len(acknowledged())
+	if !p.within(leaderBudget, func() bool { return len(acknowledged()) > before }) {
+		p.fail("nothing is acknowledged when all is well again")
+	}
+	acked := acknowledged()
 	for _, l := range p.lives() {
 		if !p.within(leaderBudget, func() bool { return len(l.words.lost(acked)) == 0 }) {
 			lost := l.words.lost(acked)
