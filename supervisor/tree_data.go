@@ -164,6 +164,7 @@ func (p *plot) serverRPC() actor.Producer {
 		Raft:              p.at(raft.Name),
 		Status:            &p.raft,
 		Invoker:           p.invoker,
+		Answers:           p.answers,
 		Datacenter:        p.cfg.Node.Datacenter,
 		Security:          p.keys,
 		MaxConnsPerClient: p.cfg.ServerRPC.MaxConnsPerClient,

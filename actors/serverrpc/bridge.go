@@ -32,6 +32,7 @@ type server struct {
 
 	flight    flight
 	snapshots gate
+	calls     chan net.Conn // connections for gRPC
 
 	mu    sync.Mutex // what is below is used on the goroutines of connections
 	peers *peers
@@ -40,9 +41,10 @@ type server struct {
 }
 
 func newServer(cfg Config, log *zap.Logger) *server {
-	s := &server{cfg: cfg, log: log, methods: methods(cfg), limits: limits.New(log), snapshots: make(gate, maxSnapshots), peers: newPeers(cfg.MaxConnsPerClient)}
+	s := &server{cfg: cfg, log: log, methods: methods(cfg), limits: limits.New(log), snapshots: make(gate, maxSnapshots), calls: make(chan net.Conn), peers: newPeers(cfg.MaxConnsPerClient)}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.draining, s.refuse = context.WithCancel(s.ctx)
+	go s.runHTTP2()
 	return s
 }
 

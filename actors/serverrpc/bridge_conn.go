@@ -55,6 +55,8 @@ func (s *server) serve(raw net.Conn) {
 		s.multiplexed(ctx, nc, p)
 	case frame.Snapshot:
 		s.snapshot(ctx, nc)
+	case frame.GRPC:
+		s.serveGRPC(ctx, nc)
 	default:
 		s.remark(nc, "closed a connection for something else than this server has", zap.Stringer("kind", kind))
 	}

@@ -8,7 +8,8 @@
 //
 // The first byte of a connection says what it is for (package frame). Raft's are
 // handed to raft, which owns them from then on. Those for snapshots carry one request
-// each, and an archive (bridge_snapshot.go). On the others come requests, each of which
+// each, and an archive (bridge_snapshot.go). On those for gRPC clients of Consul's
+// subscribe to changes (bridge_subscribe.go). On the others come requests, each of which
 // is carried out on a goroutine of its own by package invoke, or, for the few methods
 // that are about the server itself, here (methods.go). Nothing of a connection passes
 // through the mailbox.
@@ -33,6 +34,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/actor-consul/consul/actors/answers"
 	"github.com/actor-consul/consul/actors/ask"
 	"github.com/actor-consul/consul/actors/invoke"
 	"github.com/actor-consul/consul/messages"
@@ -66,6 +68,10 @@ type Config struct {
 	Invoker    *invoke.Invoker                          // required
 	Datacenter string                                   // required
 
+	// Answers is where the Invoker keeps answers that many want. Optional: without it
+	// everybody who subscribes to changes polls.
+	Answers *answers.Table
+
 	// Security says how connections are secured. nil: not at all.
 	Security Security
 
@@ -73,7 +79,7 @@ type Config struct {
 	MaxConnsPerClient int           // at the same time, by IP address; further ones are closed
 	MaxRequest        int           // bytes of the arguments of a call
 	HandshakeTimeout  time.Duration // for the first byte to come, and TLS to shake hands
-	StallTimeout      time.Duration // for each part of a snapshot to come or go
+	StallTimeout      time.Duration // for each part of a snapshot to come or go, or of a subscription to go
 
 	// Bound, if not nil, is where the address is published that the actor listens
 	// at, before it says that it is ready.
@@ -182,7 +188,8 @@ func (a *serverrpcActor) maybeListen(ctx actor.Context) {
 }
 
 // drain closes the socket and answers once no request is under way. Queries that
-// wait for news are answered with what there is; new requests are refused.
+// wait for news are answered with what there is, subscriptions end, and new requests are
+// refused.
 func (a *serverrpcActor) drain(ctx actor.Context, msg *messages.Drain) {
 	root, asker := ctx.ActorSystem().Root, ctx.Sender()
 	a.disarm()

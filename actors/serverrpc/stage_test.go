@@ -61,18 +61,29 @@ func newStage(t *testing.T, tweak func(*Config)) *stage { return newStageIn(t, "
 // newStageIn is newStage, in a datacenter.
 func newStageIn(t *testing.T, datacenter string, tweak func(*Config)) *stage {
 	t.Helper()
+	s := bareStage(t)
+	cfg := s.config(datacenter)
+	if tweak != nil {
+		tweak(&cfg)
+	}
+	s.play(t, cfg)
+	return s
+}
+
+// bareStage is a stage without the server.
+func bareStage(t *testing.T) *stage {
+	t.Helper()
 	s := &stage{sys: actortest.System(t), logged: make(chan string, 1000), store: state.NewStore(), index: 1, asked: make(chan struct{}, 20), restored: make(chan restored, 20)}
 	s.raft = actortest.NewProbeFunc(t, s.sys, "raft", s.playRaft)
 	s.pool = client.NewPool(client.Config{Logger: zap.NewNop()})
 	t.Cleanup(s.pool.Close)
 	s.lead("127.0.0.1:1")
-
-	cfg := s.config(datacenter)
-	if tweak != nil {
-		tweak(&cfg)
-	}
-	s.at, s.parent = actortest.Parent(t, s.sys, brittle(New(cfg)), Name)
 	return s
+}
+
+// play starts the server.
+func (s *stage) play(t *testing.T, cfg Config) {
+	s.at, s.parent = actortest.Parent(t, s.sys, brittle(New(cfg)), Name)
 }
 
 // open sets the stage and waits until it can be reached.
@@ -94,15 +105,15 @@ func (s *stage) config(datacenter string) Config {
 		Status:     &s.status,
 		Datacenter: datacenter,
 		Bound:      &s.bound,
-		Invoker:    s.invoker(datacenter),
+		Invoker:    invoke.New(s.invoked(datacenter)),
 	}
 }
 
-func (s *stage) invoker(datacenter string) *invoke.Invoker {
-	return invoke.New(invoke.Config{
+func (s *stage) invoked(datacenter string) invoke.Config {
+	return invoke.Config{
 		Datacenter: datacenter, View: s.store.View, Status: &s.status, Raft: s.raft.Address(s.sys),
 		Routes: &s.routes, Call: s.pool.Call, Snapshot: s.pool.Snapshot, Failed: s.raft.Address(s.sys),
-	})
+	}
 }
 
 func (s *stage) addr() string { return (*s.bound.Load()).String() }

@@ -78,6 +78,7 @@ func TestTLSRefusals(t *testing.T) {
 		{"plain_raft", plainly(frame.Raft), "closed a connection without TLS: verify_incoming is set", ""},
 		{"plain_multiplex", plainly(frame.Multiplex), "closed a connection without TLS: verify_incoming is set", ""},
 		{"plain_multiplex_v2", plainly(frame.MultiplexV2), "closed a connection without TLS: verify_incoming is set", ""},
+		{"plain_grpc", plainly(frame.GRPC), "closed a connection without TLS: verify_incoming is set", ""},
 		{"plain_snapshot", plainly(frame.Snapshot), "closed a connection without TLS: verify_incoming is set", ""},
 		{"garbage", plainly('G', 'E', 'T'), "closed a connection without TLS: verify_incoming is set", ""},
 		{"garbage_after_tls", plainly(frame.TLS, 'G', 'E', 'T', ' ', '/', '\r', '\n'), unsecured, "first record does not look like a TLS handshake"},
