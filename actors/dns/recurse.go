@@ -73,11 +73,16 @@ func (r *recursors) forward(ctx context.Context, req *dns.Msg, set *settings, tc
 func (r *recursors) one(ctx context.Context, ask *dns.Msg, at string, timeout time.Duration, tcp bool) *dns.Msg {
 	began := time.Now()
 	answer, err := exchange(ctx, ask, at, timeout, tcp)
+	var fault net.Error
 	switch {
-	case err == nil || errors.Is(err, errOtherQuestion):
-		r.note(func(s standing) bool { return s.answered(at, time.Now()) }, "recursor answers again", at, nil)
-	case time.Since(began) >= timeout || !isTimeout(err): // else the query had no more time
-		r.note(func(s standing) bool { return s.silent(at, began, time.Now()) }, "recursor does not answer; others are asked before it", at, err)
+	case !errors.As(err, &fault): // it has said something, if only nonsense
+		if r.note(func(s standing) bool { return s.answered(at, time.Now()) }) {
+			r.log.Info("recursor answers again", zap.String("recursor", at))
+		}
+	case time.Since(began) >= timeout || !fault.Timeout(): // else the query had no more time
+		if r.note(func(s standing) bool { return s.silent(at, began, time.Now()) }) {
+			r.log.Warn("recursor does not answer; others are asked before it", zap.String("recursor", at), zap.Error(err))
+		}
 	}
 	switch {
 	case err != nil:
@@ -92,14 +97,11 @@ func (r *recursors) one(ctx context.Context, ask *dns.Msg, at string, timeout ti
 	return answer
 }
 
-// note changes what is known of the recursors, and logs it if it is news.
-func (r *recursors) note(change func(standing) bool, what, at string, err error) {
+// note changes what is known of the recursors, and says whether it is news.
+func (r *recursors) note(change func(standing) bool) (news bool) {
 	r.mu.Lock()
-	news := change(r.standing)
-	r.mu.Unlock()
-	if news {
-		r.log.Warn(what, zap.String("recursor", at), zap.Error(err))
-	}
+	defer r.mu.Unlock()
+	return change(r.standing)
 }
 
 // order returns the recursors in the order in which they are asked.

@@ -148,6 +148,26 @@ func TestSilentRecursor(t *testing.T) {
 	}
 }
 
+// TestNonsenseIsAnAnswer wants a recursor that answers what cannot be read not taken for
+// one that is away.
+func TestNonsenseIsAnAnswer(t *testing.T) {
+	first := newOther(t, func(m *dns.Msg) *dns.Msg {
+		if m.Question[0].Name == "odd.example.com." {
+			m.Question[0].Name = "evil.com."
+			return m
+		}
+		return knows("192.0.2.1")(m)
+	})
+	second := newOther(t, knows("192.0.2.2"))
+	s := newStage(t, func(cfg *Config) {
+		cfg.DNS.Recursors, cfg.DNS.RecursorTimeout = []string{first.at, second.at}, 8*time.Second
+	}).open(t)
+	s.check(t, []row{
+		{"nonsense", "odd.example.com A", "NOERROR ra | odd.example.com. 60 IN A 192.0.2.2"},
+		{"sense", "example.com A", "NOERROR ra | example.com. 60 IN A 192.0.2.1"},
+	})
+}
+
 // TestSilentRecursorsAlone wants the only recursor asked by each query, whatever is
 // known of it.
 func TestSilentRecursorsAlone(t *testing.T) {

@@ -75,11 +75,12 @@ func (m *memory) plan(of lookup, set *settings, now time.Time) (plan, word) {
 	}
 }
 
-// keep remembers what was said.
+// keep remembers what was said. That there is nothing is not remembered: whoever makes
+// up names would have everything else forgotten. It is for names that others end in.
 func (m *memory) keep(of lookup, said word, now time.Time) {
 	k := &memo{said: said, size: said.size() + len(of.name) + len(of.tag) + len(of.datacenter), at: now}
 	m.drop(of)
-	if k.size > m.mostBytes/4 {
+	if k.size > m.mostBytes/4 || said.nothing() && of.kind != kindEmpty && of.name != "_tcp" && of.name != "_udp" {
 		return
 	}
 	for other := range m.all { // any of them
@@ -105,6 +106,11 @@ func (m *memory) drop(of lookup) {
 		m.bytes -= k.size
 		delete(m.all, of)
 	}
+}
+
+// nothing says whether nothing was found.
+func (w word) nothing() bool {
+	return (w.query == nil || len(w.query.Nodes) == 0) && (w.theirs == nil || w.theirs.found == nil && len(w.theirs.all) == 0)
 }
 
 // What an instance, a check and an entry of a map take in memory beside their texts,

@@ -11,7 +11,7 @@ import (
 )
 
 func said(service string) word {
-	return word{query: &wire.PreparedQueryExecuteResponse{Service: service}}
+	return word{query: &wire.PreparedQueryExecuteResponse{Service: service, Nodes: wire.CheckServiceNodes{{}}}}
 }
 
 // TestMemoryPlan has a question answered, and others fail and come back.
@@ -55,6 +55,26 @@ func TestMemoryPlan(t *testing.T) {
 		if got != step.want || service != step.said {
 			t.Errorf("%s: plan %d with %q, want %d with %q", step.name, got, service, step.want, step.said)
 		}
+	}
+}
+
+// TestMemoryOfNothing wants made-up names not to take room, and those that others end
+// in to be there.
+func TestMemoryOfNothing(t *testing.T) {
+	m, now := newMemory(), time.Unix(0, 0)
+	web := lookup{kind: kindService, name: "web", datacenter: "dc2"}
+	m.keep(web, word{theirs: &theirs{all: wire.CheckServiceNodes{{}}}}, now)
+	for i := range 10 {
+		m.keep(lookup{kind: kindService, name: fmt.Sprint(i), datacenter: "dc2"}, word{theirs: &theirs{}}, now)
+	}
+	m.keep(lookup{kind: kindEmpty, datacenter: "dc2"}, word{theirs: &theirs{}}, now)
+	m.keep(lookup{kind: kindService, name: "_tcp", datacenter: "dc2"}, word{theirs: &theirs{}}, now)
+	if len(m.all) != 3 {
+		t.Errorf("%d answers are remembered, want 3", len(m.all))
+	}
+	m.keep(web, word{theirs: &theirs{}}, now)
+	if m.all[web] != nil {
+		t.Error("what is there no more is remembered")
 	}
 }
 
