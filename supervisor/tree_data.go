@@ -178,13 +178,13 @@ func (p *plot) replica() actor.Producer {
 		Snapshot: func(ctx context.Context, args *wire.ReplicaSnapshotRequest) (*wire.ReplicaSnapshot, error) {
 			page := new(wire.ReplicaSnapshot)
 			err := invoke.Read(ctx, p.invoker, endpoint.ReplicaSnapshot, args, page)
-			p.copied.note(err)
+			p.copied.note(err, p.cfg.Queries.Hold)
 			return page, err
 		},
 		Changes: func(ctx context.Context, args *wire.ReplicaChangesRequest) (*wire.ReplicaChanges, error) {
 			changes := new(wire.ReplicaChanges)
 			err := invoke.Read(ctx, p.invoker, endpoint.ReplicaChanges, args, changes)
-			p.copied.note(err)
+			p.copied.note(err, p.cfg.Queries.Hold)
 			return changes, err
 		},
 		Load:  p.fsm.LoadReplica,

@@ -13,12 +13,13 @@ type contact struct {
 	lost atomic.Int64 // in nanoseconds since 1970; 0: somebody does, or there has been nobody yet
 }
 
-// note takes note of how a question to the servers ended.
-func (c *contact) note(err error) {
+// note takes note of how a question to the servers ended, which was held for a while
+// before it failed.
+func (c *contact) note(err error, held time.Duration) {
 	if err == nil {
 		c.lost.Store(0)
 	} else {
-		c.lost.CompareAndSwap(0, time.Now().UnixNano())
+		c.lost.CompareAndSwap(0, time.Now().Add(-held).UnixNano())
 	}
 }
 

@@ -20,9 +20,9 @@ func TestStateAge(t *testing.T) {
 		leads := heard(0)
 		leads.State = messages.Leader
 		var copied, lost contact
-		lost.note(errors.New("nobody there"))
+		lost.note(errors.New("nobody there"), 7*time.Second)
 		time.Sleep(time.Minute)
-		lost.note(errors.New("nobody there")) // still
+		lost.note(errors.New("nobody there"), 7*time.Second) // still
 		for _, tc := range []struct {
 			name   string
 			status *messages.RaftStatus
@@ -34,13 +34,13 @@ func TestStateAge(t *testing.T) {
 			{"never_heard_of_a_leader", &messages.RaftStatus{LastContact: func() time.Time { return time.Time{} }}, &copied, time.Hour + time.Minute},
 			{"raft_is_not_there_yet", &messages.RaftStatus{}, &copied, 0},
 			{"client_that_is_told", nil, &copied, 0},
-			{"client_that_is_not", nil, &lost, time.Minute},
+			{"client_that_is_not", nil, &lost, time.Minute + 7*time.Second},
 		} {
 			if got := stateAge(tc.status, tc.copied, began); got != tc.want {
 				t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 			}
 		}
-		lost.note(nil)
+		lost.note(nil, 0)
 		if age := lost.age(); age != 0 {
 			t.Errorf("told again: %s", age)
 		}

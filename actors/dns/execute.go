@@ -45,20 +45,35 @@ func (s *server) queries() func(dc string) ([]string, error) {
 		return nil
 	}
 	return func(dc string) ([]string, error) {
+		free, err := s.begin()
+		if err != nil {
+			return nil, err
+		}
+		defer free()
 		ctx, cancel := context.WithTimeout(s.ctx, rememberAfter)
 		defer cancel()
 		return s.cfg.QueryNames(ctx, dc)
 	}
 }
 
-// executeNow has a prepared query carried out.
-func (s *server) executeNow(args *wire.PreparedQueryExecuteRequest, set *settings) (*wire.PreparedQueryExecuteResponse, error) {
+// begin takes one of the places of what servers are asked about prepared queries, and
+// returns what gives it back.
+func (s *server) begin() (free func(), err error) {
 	select {
 	case s.executing <- struct{}{}:
-		defer func() { <-s.executing }()
+		return func() { <-s.executing }, nil
 	default:
 		return nil, errTooManyQueries
 	}
+}
+
+// executeNow has a prepared query carried out.
+func (s *server) executeNow(args *wire.PreparedQueryExecuteRequest, set *settings) (*wire.PreparedQueryExecuteResponse, error) {
+	free, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer free()
 	ctx, cancel := context.WithTimeout(s.ctx, executeTimeout)
 	defer cancel()
 	found, err := s.cfg.Execute(ctx, args)

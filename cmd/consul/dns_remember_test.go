@@ -47,3 +47,25 @@ func TestRememberedQuery(t *testing.T) {
 	register("10.0.0.2")
 	client.Await("answer with what is new", says("10.0.0.2"))
 }
+
+// TestMaxStale takes the servers away from a client agent whose answers may be a second
+// old, and wants none after that, until they are back.
+func TestMaxStale(t *testing.T) {
+	t.Parallel()
+	server := agenttest.Start(t, agenttest.Options{Name: "server", Addr: loopback(97), Args: agenttest.Bootstrap()})
+	client := agenttest.Start(t, agenttest.Options{
+		Name: "client", Addr: loopback(98), Args: append(retryJoin([]string{server.LANAddr}), "-hcl", `dns_config { max_stale = "1s" }`),
+	})
+	for _, a := range []*agenttest.Agent{server, client} {
+		a.AwaitLeader()
+	}
+	says := func(want string) func() bool {
+		return func() bool { got, _ := code(t, client, "server.node.consul."); return got == want }
+	}
+	client.Await("know the server", says("NOERROR"))
+	server.Kill()
+	client.Await("answer no more", says("SERVFAIL"))
+	server.Restart()
+	server.AwaitLeader()
+	client.Await("answer again", says("NOERROR"))
+}
