@@ -153,7 +153,10 @@ type SetCheckStatus struct {
 // From:  local
 // To:    health
 // Reply: none
-type ChecksChanged struct{}
+type ChecksChanged struct {
+	// Anew says that local has been started again, and may have missed what it was told.
+	Anew bool
+}
 
 // CheckStatusChanged says that a check has another status than before. The
 // LocalView is published before it is told.

@@ -27,6 +27,7 @@ type alarm struct{ timer *time.Timer }
 type (
 	renewed   struct{} // the check was registered again just as it was, or is new
 	lookAgain struct{} // some check has another status than before
+	remind    struct{} // local may not know the deadline
 	due       struct{ alarm *alarm }
 )
 

@@ -148,6 +148,9 @@ func (a *healthActor) Receive(ctx actor.Context) {
 		a.started(ctx)
 	case *messages.ChecksChanged:
 		a.follow(ctx, false)
+		if msg.Anew {
+			a.remind(ctx)
+		}
 	case *messages.CheckStatusChanged:
 		a.statusChanged(ctx)
 	case *messages.ReportCheck:
@@ -208,6 +211,16 @@ func viewOf(cfg *Config) *messages.LocalView {
 func (a *healthActor) statusChanged(ctx actor.Context) {
 	a.since.note(a.view(), time.Now())
 	a.lookAgain(ctx)
+}
+
+// remind has the checks that wait to be told tell local of their deadlines, of which it
+// may have heard nothing: after another start such a check would be critical.
+func (a *healthActor) remind(ctx actor.Context) {
+	for _, k := range a.children {
+		if k.run.TTL > 0 {
+			ctx.Send(k.pid, &remind{})
+		}
+	}
 }
 
 // lookAgain has the checks that are an alias of others of this agent look at them.

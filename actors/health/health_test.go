@@ -298,6 +298,31 @@ func TestTTLResumes(t *testing.T) {
 	}
 }
 
+// TestTTLReminds has local start again without what it was told last: it is told once
+// more, whether the deadline is to come or over.
+func TestTTLReminds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.register(withTTL("a", 10*time.Second, "passing"))
+		s.at(4 * time.Second)
+		s.change(func(v *messages.LocalView) { delete(v.Expires, "a") })
+		s.health.Tell(&messages.ChecksChanged{Anew: true})
+		s.want(t, "nothing has happened to the check")
+		if left := s.view.Load().Expires["a"].Sub(s.begun); left != 10*time.Second {
+			t.Errorf("the deadline is after %v, want it where it was", left)
+		}
+		s.at(11 * time.Second)
+		s.want(t, "the deadline", "10s a=critical TTL expired")
+		s.change(func(v *messages.LocalView) {
+			c := *v.Checks["a"]
+			c.Status, c.Output = wire.HealthPassing, ""
+			v.Checks["a"] = &c
+		})
+		s.health.Tell(&messages.ChecksChanged{Anew: true})
+		s.want(t, "what local has not heard of", "11s a=critical TTL expired")
+	})
+}
+
 // TestTTLRegisteredAgain takes a registration for a sign of life: the time begins
 // anew, the status stays.
 func TestTTLRegisteredAgain(t *testing.T) {

@@ -26,6 +26,8 @@ func (a *ttlActor) Receive(ctx actor.Context) {
 		a.resume(ctx)
 	case *renewed:
 		a.renew(ctx)
+	case *remind:
+		a.remind()
 	case *messages.ReportCheck:
 		a.reported(ctx, msg)
 	case *due:
@@ -61,6 +63,17 @@ func (a *ttlActor) resume(ctx actor.Context) {
 func (a *ttlActor) renew(ctx actor.Context) {
 	a.begin(ctx)
 	a.expiring(result{}, messages.Asked[messages.Unit]{})
+}
+
+// remind tells local again what it does not know: that the deadline is over, or when it
+// will be.
+func (a *ttlActor) remind() {
+	switch over := a.alarm == nil; {
+	case over && a.was().status != wire.HealthCritical:
+		a.expire()
+	case !over && !viewOf(a.cfg).Expires[a.id].Equal(a.deadline):
+		a.expiring(result{}, messages.Asked[messages.Unit]{})
+	}
 }
 
 // reported takes in what the service says.

@@ -264,6 +264,7 @@ func (a *localActor) loaded(ctx actor.Context, msg *loaded) {
 	a.publish()
 	a.ready = true
 	ctx.Request(ctx.Parent(), &messages.Ready{})
+	a.cfg.Health.Tell(&messages.ChecksChanged{Anew: true})
 	early := a.early
 	a.early = nil
 	for _, msg := range early {

@@ -50,7 +50,7 @@ func TestRegisterAndDeregister(t *testing.T) {
 		if c := s.check("a"); c.ServiceName != "web" || c.Status != wire.HealthCritical {
 			t.Errorf("the catalog has %+v", c)
 		}
-		if got := s.health.Got(); !slices.Equal(got, []string{"ChecksChanged{}"}) {
+		if got := s.health.Got(); !slices.Equal(got, []string{"ChecksChanged{Anew:true}", "ChecksChanged{Anew:false}"}) {
 			t.Errorf("health was told %q", got)
 		}
 

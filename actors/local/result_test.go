@@ -137,7 +137,7 @@ func TestHealthHearsOfStatuses(t *testing.T) {
 		must(t, s, result("a", "passing", "2")) // the output alone
 		must(t, s, until("a", "critical", "3", time.Minute))
 		synctest.Wait()
-		want := []string{"ChecksChanged{}", "CheckStatusChanged{ID:a}", "CheckStatusChanged{ID:a}"}
+		want := []string{"ChecksChanged{Anew:true}", "ChecksChanged{Anew:false}", "CheckStatusChanged{ID:a}", "CheckStatusChanged{ID:a}"}
 		if got := s.health.Got(); !slices.Equal(got, want) {
 			t.Errorf("health was told %q, want %q", got, want)
 		}

@@ -31,9 +31,10 @@ func TestReplay(t *testing.T) {
 	a.Kill()
 
 	var asking sync.WaitGroup
+	client := a.HTTPClient()
 	for how, ask := range map[string]func() (verdict, string){
 		"DNS":  func() (verdict, string) { return askDNS(a, newest) },
-		"HTTP": func() (verdict, string) { return askStale(a, newest) },
+		"HTTP": func() (verdict, string) { return askStale(client, a, newest) },
 	} {
 		asking.Go(func() {
 			for end := time.Now().Add(agenttest.Patience); time.Now().Before(end); {
@@ -73,8 +74,8 @@ func askDNS(a *agenttest.Agent, node string) (verdict, string) {
 	}
 }
 
-func askStale(a *agenttest.Agent, node string) (verdict, string) {
-	resp, err := a.HTTPClient().Get("http://" + a.HTTPAddr + "/v1/catalog/node/" + node + "?stale")
+func askStale(client *http.Client, a *agenttest.Agent, node string) (verdict, string) {
+	resp, err := client.Get("http://" + a.HTTPAddr + "/v1/catalog/node/" + node + "?stale")
 	if err != nil {
 		return unanswered, ""
 	}
