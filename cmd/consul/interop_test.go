@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -33,11 +34,10 @@ func TestInterop(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := interopAgent(t, tt.theirServer, "server", tt.first, agenttest.Bootstrap()...)
 			server.AwaitLeader()
-			more := retryJoin([]string{server.LANAddr})
+			client := interopAgent(t, tt.theirAgent, "client", tt.first+1, retryJoin([]string{server.LANAddr})...)
 			if tt.theirAgent {
-				more = append(more, "-hcl", "use_streaming_backend = false")
+				interopStreams(t, server, client)
 			}
-			client := interopAgent(t, tt.theirAgent, "client", tt.first+1, more...)
 			interop(t, server, client)
 		})
 	}
@@ -62,6 +62,80 @@ func interopAgent(t *testing.T, theirs bool, name string, host int, args ...stri
 		return err == nil
 	})
 	return a
+}
+
+// interopStreams has the client agent wait for a service while it changes, while the
+// state is replaced, and while the server is away. It asks by gRPC on port 8300, as it
+// does unless it is told not to.
+func interopStreams(t *testing.T, server, client *agenttest.Agent) {
+	through := client.Client()
+	register := func(node string) {
+		_, err := server.Client().Catalog().Register(&api.CatalogRegistration{
+			Node: node, Address: "192.0.2.1", Service: &api.AgentService{Service: "streamed", Port: 80, Meta: map[string]string{"of": node}},
+			Check: &api.AgentCheck{Node: node, CheckID: "c", ServiceID: "streamed", Status: api.HealthPassing},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var index uint64
+	streamed := func(opts api.QueryOptions) (nodes []string) {
+		found, meta, err := through.Health().Service("streamed", "", true, &opts)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		if meta.QueryBackend != "streaming" {
+			t.Errorf("the answer is of the backend %q", meta.QueryBackend)
+		}
+		for _, f := range found {
+			if f.Service.Meta["of"] != f.Node.Node || len(f.Checks) != 1 || f.Service.Weights.Passing != 1 {
+				t.Errorf("found %+v, %+v", f.Node, f.Service)
+			}
+			nodes = append(nodes, f.Node.Node)
+		}
+		index = meta.LastIndex
+		return nodes
+	}
+	// after returns what a query has that waits while something is done.
+	after := func(do func()) []string {
+		got := make(chan []string, 1)
+		go func() { got <- streamed(api.QueryOptions{WaitIndex: index, WaitTime: time.Minute}) }()
+		do()
+		return <-got
+	}
+	expect := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	server.Await("serve a subscription", func() bool {
+		_, meta, err := through.Health().Service("streamed", "", true, &api.QueryOptions{UseCache: true})
+		return err == nil && meta.QueryBackend == "streaming"
+	})
+	register("a")
+	server.Await("tell of the first", func() bool { return len(streamed(api.QueryOptions{UseCache: true})) == 1 })
+	expect("a blocking query that need not wait", streamed(api.QueryOptions{WaitIndex: 1}), "a")
+	archive, _, err := server.Client().Snapshot().Save(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	expect("after a registration", after(func() { register("b") }), "a", "b")
+	expect("after a restore", after(func() {
+		if err := server.Client().Snapshot().Restore(nil, archive); err != nil {
+			t.Error(err)
+		}
+	}), "a")
+	server.Restart()
+	server.AwaitLeader()
+	expect("from the cache", streamed(api.QueryOptions{UseCache: true}), "a")
+	register("c")
+	server.Await("tell of what came after its restart", func() bool {
+		return slices.Equal(streamed(api.QueryOptions{UseCache: true}), []string{"a", "c"})
+	})
+	expect("after another registration", after(func() { register("b") }), "a", "b", "c")
 }
 
 // interop uses the server through the client agent for what an application does.
