@@ -101,6 +101,22 @@ type (
 		err    error
 	}
 
+	// heardClaim is that a member is said to be elsewhere. The actor answers by calling
+	// took.
+	heardClaim struct {
+		*bridge
+		claim claim
+	}
+
+	// inquired says what has come of an inquiry about a claim, and with moved why
+	// memberlist has the member where it was nevertheless.
+	inquired struct {
+		*bridge
+		claim   claim
+		verdict verdict
+		err     error
+	}
+
 	// saidGoodbye says that the pool has been left.
 	saidGoodbye struct {
 		*bridge
@@ -175,25 +191,33 @@ func (b *bridge) run(p plan, before <-chan struct{}) {
 		return
 	}
 	b.tell(&opened{b, lib})
-	b.pump(lib.serf)
+	b.pump(lib)
 	b.shutdown(lib.serf)
 }
 
 // pump passes on the events until the actor closes the bridge. It takes them from
 // Serf at once, which holds its locks meanwhile, but has only one message with the
-// actor at a time: what comes while the actor works goes into the next.
-func (b *bridge) pump(s *serf.Serf) {
+// actor at a time: what comes while the actor works goes into the next. Claims wait for
+// the actor where they are, and only few do.
+func (b *bridge) pump(lib *library) {
 	var items []any
 	idle := true
 	for {
+		var claims <-chan claim
+		if idle {
+			claims = lib.claims
+		}
 		select {
+		case c := <-claims:
+			b.tell(&heardClaim{b, c})
+			idle = false
 		case e := <-b.events:
 			if item := copyEvent(e); item != nil {
 				items = append(items, item)
 			}
 		case <-b.taken:
 			idle = true
-		case <-s.ShutdownCh():
+		case <-lib.serf.ShutdownCh():
 			b.tell(&collapsed{b})
 			return
 		case <-b.stop:

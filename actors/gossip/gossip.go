@@ -15,7 +15,8 @@
 // A restart keeps the identity: name, port, tags, keys, and the peers, which are
 // joined again. The others see at most a short failure. The same holds for a new
 // process, from the files in serf/ below the data directory; without one, the peers
-// have to be joined again.
+// have to be joined again. An agent that comes back at another address with its node ID
+// is found there at once, though memberlist goes by names.
 //
 // It does not put members into the catalog (leader does), nor does it decide what a
 // member's failure means.
@@ -81,14 +82,15 @@ func New(cfg Config) actor.Producer {
 	s := &seat{tags: cfg.Tags, told: roster{}}
 	return func() actor.Actor {
 		return &gossipActor{
-			cfg:    cfg,
-			log:    cfg.Logger.Named("agent"),
-			seat:   s,
-			timers: map[chore]*time.Timer{},
-			retry:  newRetryPlan(cfg.RetryInterval, cfg.RetryMax),
-			back:   newRetryPlan(rejoinInterval, 0),
-			doubts: doubts{},
-			forced: forced{},
+			cfg:       cfg,
+			log:       cfg.Logger.Named("agent"),
+			seat:      s,
+			timers:    map[chore]*time.Timer{},
+			retry:     newRetryPlan(cfg.RetryInterval, cfg.RetryMax),
+			back:      newRetryPlan(rejoinInterval, 0),
+			doubts:    doubts{},
+			forced:    forced{},
+			inquiries: inquiries{},
 		}
 	}
 }
@@ -112,6 +114,7 @@ type gossipActor struct {
 	doubts    doubts
 	doubting  bool // a timer runs for them
 	forced    forced
+	inquiries inquiries
 	goodbyes  []goodbye
 	left      bool
 	farewell  saidGoodbye // when left
@@ -189,6 +192,11 @@ func (a *gossipActor) heard(ctx actor.Context, msg any) {
 		a.tagged(ctx, msg.err)
 	case *questioned:
 		a.questioned(ctx, msg)
+	case *heardClaim:
+		a.inquire(msg.claim)
+		a.bridge.took()
+	case *inquired:
+		a.inquired(msg)
 	case *saidGoodbye:
 		a.saidGoodbye(ctx, msg)
 	case *due:

@@ -37,6 +37,8 @@ type library struct {
 	keys  *memberlist.Keyring
 	port  uint16
 	notes []string // what the operator should know
+
+	claims chan claim // that members have moved
 }
 
 // errBusy is in the error of open when the port is in use, which may pass.
@@ -46,7 +48,7 @@ var errBusy = errors.New("address already in use")
 // leaves goroutines behind when it fails, so all that is likely to fail is done
 // before it.
 func open(p plan, events chan<- serf.Event) (*library, error) {
-	lib := &library{keys: p.keys}
+	lib := &library{keys: p.keys, claims: make(chan claim, claimsWaiting)}
 	file, err := openFiles(p, lib)
 	if err != nil {
 		return nil, err
@@ -74,6 +76,7 @@ func open(p plan, events chan<- serf.Event) (*library, error) {
 	lib.list.BindPort = int(lib.port)
 	lib.list.AdvertiseAddr = lib.self.Addr.String()
 	lib.list.AdvertisePort = int(lib.self.Port)
+	wire.begin = func() { watchConflicts(lib.list, lib.self.Name, lib.claims) }
 
 	conf := serfConfig(p.cfg, maps.Clone(p.tags), logger, events)
 	conf.MemberlistConfig = lib.list

@@ -205,6 +205,28 @@ func (a *gossipActor) questioned(ctx actor.Context, msg *questioned) {
 	}
 }
 
+// inquire finds out whether a member that is said to be elsewhere has moved.
+func (a *gossipActor) inquire(c claim) {
+	if !a.seat.leaving && a.inquiries.begin(c.known.Name, time.Now()) {
+		a.bridge.inquire(a.lib, c)
+	}
+}
+
+// inquired tells of a member that has moved; Serf's events tell the subscribers. Of one
+// that has not moved memberlist has told.
+func (a *gossipActor) inquired(msg *inquired) {
+	a.inquiries.end(msg.claim.known.Name, time.Now())
+	if msg.verdict != moved {
+		return
+	}
+	who, to := describe(msg.claim.known), address(msg.claim.said)
+	if msg.err != nil {
+		a.log.Warn(fmt.Sprintf("%s %s has moved to %s; it is taken there once the pool has missed it", a.cfg.title(), who, to), zap.Error(msg.err))
+		return
+	}
+	a.log.Info(fmt.Sprintf("%s %s has moved to %s, and does not answer where it was", a.cfg.title(), who, to))
+}
+
 func (a *gossipActor) changeKeyring(msg *messages.ChangeKeyring) {
 	if !a.inPool(msg) {
 		return

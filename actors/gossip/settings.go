@@ -12,7 +12,7 @@ import (
 
 const (
 	// deadNodeReclaim is how long a member must have failed before its name may be
-	// taken over at another address.
+	// taken over at another address, by a node with another ID; see state_move.go.
 	deadNodeReclaim = 30 * time.Second
 
 	// reconnectTag is by which a member says how long it wants to be remembered once

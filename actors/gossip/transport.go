@@ -3,6 +3,7 @@ package gossip
 import (
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type transport struct {
 	streams chan net.Conn
 	done    chan struct{}
 	quiet   atomic.Bool
+
+	begin func() // called before memberlist begins; nil: nothing
+	began sync.Once
 }
 
 // network is a port, by UDP and TCP.
@@ -65,6 +69,15 @@ func (t *transport) accept() {
 			return
 		}
 	}
+}
+
+// FinalAdvertiseAddr implements memberlist.Transport. Memberlist asks for it before it
+// starts any goroutine, and when its settings are whole.
+func (t *transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	if t.begin != nil {
+		t.began.Do(t.begin)
+	}
+	return t.network.FinalAdvertiseAddr(ip, port)
 }
 
 // StreamCh implements memberlist.Transport.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -208,13 +210,11 @@ func TestClusterMoves(t *testing.T) {
 }
 
 // TestClusterMovesUnderAClient does so while a client agent goes on running, which was
-// told of the old addresses only. It takes about a minute: memberlist has no member at
-// another address before it has missed it and half a minute has passed, and until then
-// the client tells the servers the old addresses of each other.
+// told of the old addresses only, and tells the servers the old addresses of each other.
+// Memberlist alone has no member at another address before it has missed it and half a
+// minute has passed, so all would find each other after a minute. Then the client moves,
+// and its service stays in the catalog all the while.
 func TestClusterMovesUnderAClient(t *testing.T) {
-	if !*clusters {
-		return
-	}
 	t.Parallel()
 	c := newCluster(t, 111)
 	c.awaitVoters(c.servers...)
@@ -223,7 +223,7 @@ func TestClusterMovesUnderAClient(t *testing.T) {
 	c.awaitNoted(c.client)
 	c.move(121)
 	began := time.Now()
-	if !c.followed(4 * agenttest.Patience) {
+	if !c.followed(agenttest.Patience / 2) {
 		t.Fatal("somebody has not followed")
 	}
 	t.Logf("all have followed, after %v", rounded(time.Since(began)))
@@ -237,14 +237,50 @@ func TestClusterMovesUnderAClient(t *testing.T) {
 	c.writeSome(c.client)
 	c.verify(c.servers...)
 	c.knowsAddresses(c.client)
+	c.clientMoves(141)
 }
 
-// followed reports whether everybody sees all servers alive where they are now, within
-// a time.
+// clientMoves kills the client agent, which has a service, and starts it at 127.0.0.last
+// with what it had on disk. Whoever looks for the service always finds it, and before
+// long at the new address.
+func (c *cluster) clientMoves(last int) {
+	t := c.t
+	if err := c.api(c.client).Agent().ServiceRegister(&api.AgentServiceRegistration{Name: "web", Port: 80}); err != nil {
+		t.Fatal(err)
+	}
+	const node = "client.node.consul."
+	at := func(want string) func() bool {
+		return func() bool {
+			found, _, err := c.api(c.servers[0]).Catalog().Service("web", "", nil)
+			addrs, unresolved := resolve(c.servers[0], node)
+			return err == nil && len(found) == 1 && found[0].Address == want && unresolved == nil && slices.Equal(addrs, []string{want})
+		}
+	}
+	c.servers[0].Await("have the service of the client", at(c.client.Addr))
+	catalog := c.api(c.servers[0]).Catalog()
+	end := c.begin(func(ctx context.Context, _ int) error {
+		found, _, err := catalog.Service("web", "", (&api.QueryOptions{}).WithContext(ctx))
+		if err == nil && len(found) != 1 {
+			err = fmt.Errorf("there are %d", len(found))
+		}
+		return err
+	})
+	c.client.Kill()
+	c.client = agenttest.Launch(t, agenttest.Options{Name: "client", Addr: loopback(last), DataDir: c.client.DataDir, Args: retryJoin(c.addresses())})
+	if !c.followed(agenttest.Patience / 2) {
+		t.Error("the client has not followed")
+	}
+	c.servers[0].Await("have the service where the client is now", at(c.client.Addr))
+	c.awaitMember(c.client.Name, serfAlive, append(c.servers, c.client)...)
+	c.tell("reads of the service", end(), true)
+}
+
+// followed reports whether everybody sees all agents alive where they are now, within a
+// time.
 func (c *cluster) followed(within time.Duration) bool {
 	all := append(slices.Clone(c.servers), c.client)
 	for deadline := time.After(within); ; {
-		if !slices.ContainsFunc(all, func(a *agenttest.Agent) bool { return !c.sees(a, c.servers) }) {
+		if !slices.ContainsFunc(all, func(a *agenttest.Agent) bool { return !c.sees(a, all) }) {
 			return true
 		}
 		select {
@@ -255,10 +291,10 @@ func (c *cluster) followed(within time.Duration) bool {
 	}
 }
 
-// sees reports whether an agent has these servers alive where they are.
-func (c *cluster) sees(a *agenttest.Agent, servers []*agenttest.Agent) bool {
+// sees reports whether an agent has these others, and itself, alive where they are.
+func (c *cluster) sees(a *agenttest.Agent, agents []*agenttest.Agent) bool {
 	members, _ := c.api(a).Agent().Members(false)
-	return !slices.ContainsFunc(servers, func(s *agenttest.Agent) bool {
+	return !slices.ContainsFunc(agents, func(s *agenttest.Agent) bool {
 		i := slices.IndexFunc(members, func(m *api.AgentMember) bool { return m.Name == s.Name })
 		return i < 0 || members[i].Status != serfAlive || members[i].Addr != s.Addr
 	})
