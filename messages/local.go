@@ -16,13 +16,13 @@ var (
 	ErrNoTTL = errors.New("does not have associated TTL")
 	// ErrScriptsDisabled is returned when a check that runs a program is registered
 	// over HTTP and the agent does not let it.
-	ErrScriptsDisabled = errors.New("Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true") //nolint:staticcheck,revive // Consul's text
+	ErrScriptsDisabled = errors.New("Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true")
 	// ErrLocalScriptsDisabled is returned when a configuration file has such a check.
-	ErrLocalScriptsDisabled = errors.New("Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true") //nolint:staticcheck,revive // Consul's text
+	ErrLocalScriptsDisabled = errors.New("Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true")
 	// ErrUnknownService is returned when no service has the ID.
-	ErrUnknownService = errors.New("Unknown service ID") //nolint:staticcheck,revive // Consul's text
+	ErrUnknownService = errors.New("Unknown service ID")
 	// ErrUnknownCheck is returned when no check has the ID.
-	ErrUnknownCheck = errors.New("Unknown check ID") //nolint:staticcheck,revive // Consul's text
+	ErrUnknownCheck = errors.New("Unknown check ID")
 )
 
 // RegisterService registers a service at this agent, with its checks, in one step:

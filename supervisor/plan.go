@@ -49,11 +49,3 @@ func leavePool(id messages.StepID, budget time.Duration, _ bool) messages.Step {
 func drain(id messages.StepID, budget time.Duration, _ bool) messages.Step {
 	return &messages.Drain{Step: id, Budget: budget}
 }
-
-// leaveDeadline is how long the whole plan may take.
-func leaveDeadline() (all time.Duration) {
-	for _, s := range leavePlan {
-		all += s.Budget
-	}
-	return all
-}

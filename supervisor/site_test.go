@@ -313,11 +313,11 @@ func stacks() string {
 	return string(buf[:runtime.Stack(buf, true)])
 }
 
-// settle waits until there are no more goroutines than before.
-func (before census) settle(t *testing.T) {
+// settle waits until there are no more goroutines than these.
+func (c census) settle(t *testing.T) {
 	t.Helper()
 	var more census
-	if !eventually(func() bool { more = takeCensus().grown(before); return len(more) == 0 }) {
+	if !eventually(func() bool { more = takeCensus().grown(c); return len(more) == 0 }) {
 		t.Errorf("goroutines are left, started by %v\n%s", slices.Sorted(maps.Keys(more)), stacks())
 	}
 }

@@ -140,7 +140,8 @@ func (s *stage) news(c messages.MembershipChange, m ...messages.Member) {
 	synctest.Wait()
 }
 
-func (s *stage) lead(term uint64) {
+func (s *stage) lead() {
+	const term = 2
 	s.status.Publish(&messages.RaftStatus{State: messages.Leader, Term: term, Ready: true, Stats: func() map[string]string {
 		return map[string]string{"last_log_term": "2", "last_log_index": "10"}
 	}})
@@ -183,7 +184,7 @@ func TestAutopilot(t *testing.T) {
 			t.Error("a follower asks the servers how they are, or says so")
 		}
 
-		s.lead(2)
+		s.lead()
 		s.want("who gains leadership looks at once", "b- b")
 
 		c := server("c", alive)
@@ -235,7 +236,7 @@ func TestVoterAcrossLeaders(t *testing.T) {
 		s.set(func() { s.peers = peers("a b c") })
 		s.members(with("abc", server("d", failed))...)
 		s.news(messages.Failed, server("d", failed))
-		s.lead(2)
+		s.lead()
 		s.members(live("abcd")...)
 		s.news(messages.Joined, server("d", alive))
 		pass(time.Second)
@@ -248,7 +249,7 @@ func TestVoterAcrossLeaders(t *testing.T) {
 func TestTakenOutByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b c", live("abc"))
-		s.lead(2)
+		s.lead()
 		s.set(func() { s.peers = peers("a b") })
 		pass(dismissal - lookInterval)
 		s.want("it stays out", "")
@@ -263,7 +264,7 @@ func TestTakenOutByHand(t *testing.T) {
 func TestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b c", with("ab", server("c", failed)))
-		s.lead(2)
+		s.lead()
 		got := s.state.Load()
 		if got == nil || got.Healthy || got.FailureTolerance != 0 || !got.Servers["bb"].Health.Healthy || got.Servers["bb"].Stats.LastIndex != 10 {
 			t.Fatalf("the state is %+v", got)
@@ -300,7 +301,7 @@ func TestLeaderThatHasNotCaughtUp(t *testing.T) {
 		if s.state.Load() == nil {
 			t.Error("it does not say how the servers are")
 		}
-		s.lead(2)
+		s.lead()
 		pass(time.Second)
 		s.want("it has caught up", "b- b")
 	})
@@ -313,7 +314,7 @@ func TestOneAtATime(t *testing.T) {
 		s := newStage(t, "a b", with("a", server("b", left)))
 		hang := make(chan struct{})
 		s.set(func() { s.hang = hang })
-		s.lead(2)
+		s.lead()
 		s.members(with("ac", server("b", left))...)
 		s.news(messages.Joined, server("c", alive))
 		pass(10 * time.Second)
@@ -330,7 +331,7 @@ func TestRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b@x c@y d@z", live("abcd"))
 		s.set(func() { s.fail["b"] = errors.New("not now") })
-		s.lead(2)
+		s.lead()
 		pass(3*retryInterval + retryInterval/2)
 		s.want("in turns", "b c d b b b")
 		if got := s.logs.FilterMessage("could not change the peer set; trying again").Len(); got != 4 {
@@ -349,7 +350,7 @@ func TestNotLeaderAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b", with("a", server("b", left)))
 		s.set(func() { s.fail["!b"] = messages.ErrNotLeader })
-		s.lead(2)
+		s.lead()
 		s.want("it asks once", "!b")
 		s.follow()
 		pass(time.Minute)
@@ -365,7 +366,7 @@ func TestNotLeaderAnyMore(t *testing.T) {
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b c", live("abc"))
-		s.lead(2)
+		s.lead()
 		s.autopilot.Tell((*messages.MembersChanged)(nil)) // a broken invariant: the actor panics
 		s.members(with("ab", server("c", left))...)
 		pass(time.Second)
@@ -380,7 +381,7 @@ func TestRestart(t *testing.T) {
 func TestConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b", with("ab", server("c", alive, tagged("id", "bb"))))
-		s.lead(2)
+		s.lead()
 		pass(time.Minute)
 		s.want("nothing is changed", "")
 		const told = `node ID "bb" is claimed by the servers "b" (10.0.0.98:8300) and "c" (10.0.0.99:8300)`
@@ -401,7 +402,7 @@ func TestConflict(t *testing.T) {
 func TestNewsOfClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b", live("ab"))
-		s.lead(2)
+		s.lead()
 		s.set(func() { s.asked = 0 })
 		for i := range 1000 {
 			s.news(messages.Joined, server("n", alive, tagged("role", "node"), tagged("id", fmt.Sprint(i))))
@@ -417,7 +418,7 @@ func TestNewsOfClients(t *testing.T) {
 func TestSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b c", live("abcd"))
-		s.lead(2)
+		s.lead()
 		s.want("by default it has to be stable for 10 s", "d-")
 		s.set(func() {
 			s.conf = &wire.AutopilotConfig{ServerStabilizationTime: time.Millisecond}
@@ -431,7 +432,7 @@ func TestSettings(t *testing.T) {
 func TestEmptyPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "a b c d", nil)
-		s.lead(2)
+		s.lead()
 		pass(time.Hour)
 		s.want("not even itself is in the pool", "")
 	})

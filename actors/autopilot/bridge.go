@@ -94,10 +94,9 @@ func ownLog(s *messages.RaftStatus) (term, index uint64) {
 
 // cause is what is behind an error of the network, whose ports are others each time.
 func cause(err error) error {
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if op, ok := inner.(*net.OpError); ok {
-			return op.Err
-		}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
 	}
 	return err
 }

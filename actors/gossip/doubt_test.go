@@ -127,7 +127,7 @@ func TestRumourOfALifeBefore(t *testing.T) {
 	if a.status("b") != messages.MemberLeaving {
 		t.Fatalf("b is %q at first, so this shows nothing", a.status("b"))
 	}
-	a.sees(t, "b", messages.MemberAlive)
+	a.sees(t, messages.MemberAlive)
 }
 
 // TestForceLeaveOfALiveMember shows that it denies it, also where nobody else is
@@ -141,7 +141,7 @@ func TestForceLeaveOfALiveMember(t *testing.T) {
 			if _, err := do(t, a, &messages.ForceLeave{Node: "b", Prune: prune}); err != nil {
 				t.Fatal(err)
 			}
-			a.sees(t, "b", messages.MemberAlive)
+			a.sees(t, messages.MemberAlive)
 			if b.status("b") != messages.MemberAlive || b.status("a") != messages.MemberAlive {
 				t.Errorf("b has itself as %s and a as %s", b.status("b"), b.status("a"))
 			}
@@ -170,14 +170,14 @@ func TestForceLeaveOfADeadMember(t *testing.T) {
 				}
 			}
 			force(false)
-			a.sees(t, "b", messages.MemberLeft)
+			a.sees(t, messages.MemberLeft)
 			if force(prune); prune {
 				a.hears(t, messages.Reaped, "b")
-				a.sees(t, "b", "") // it is not there
+				a.sees(t, "") // it is not there
 			}
 			b = start(t, cfg)
 			b.join(t, a)
-			a.sees(t, "b", messages.MemberAlive)
+			a.sees(t, messages.MemberAlive)
 		})
 	}
 }
@@ -200,18 +200,18 @@ func TestForceLeaveForgets(t *testing.T) {
 	}
 }
 
-// sees waits until the agent has the member so. What changes without an event of
+// sees waits until the agent has b so. What changes without an event of
 // Serf's is published within refreshInterval.
-func (a *agent) sees(t *testing.T, name string, status messages.MemberStatus) {
+func (a *agent) sees(t *testing.T, status messages.MemberStatus) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for a.status(name) != status {
+	for a.status("b") != status {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s is %s, want %s", name, a.status(name), status)
+			t.Fatalf("b is %s, want %s", a.status("b"), status)
 		}
 	}
 }

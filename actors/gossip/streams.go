@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/lzw"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -197,7 +198,7 @@ func (s *stream) vet(r io.Reader) error {
 	if err := s.vetMessage(inner, unpacked); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, unpacked); err == errStreamBytes { // the rest counts, too
+	if _, err := io.Copy(io.Discard, unpacked); errors.Is(err, errStreamBytes) { // the rest counts, too
 		return err
 	}
 	return nil
@@ -238,7 +239,7 @@ func (s *stream) vetMessage(kind byte, r io.Reader) error {
 
 // torn is what is wrong with a message that ends where a value should begin.
 func torn(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -175,7 +175,7 @@ func TestStreamsShareTheRoom(t *testing.T) {
 	if _, err := io.ReadAll(third); err != nil {
 		t.Errorf("there is no room again: %v", err)
 	}
-	if _, err := third.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := third.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // readers say that very value
 		t.Errorf("err = %v at the end", err)
 	}
 }

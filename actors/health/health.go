@@ -238,7 +238,7 @@ func (a *healthActor) reported(ctx actor.Context, msg *messages.ReportCheck) {
 	run := view.Runs[msg.ID]
 	switch {
 	case view.Checks[msg.ID] == nil:
-		msg.Refuse(fmt.Errorf("%w %q. Ensure that the check ID is passed, not the check name.", messages.ErrUnknownCheck, msg.ID)) //nolint:staticcheck,revive // Consul's text
+		msg.Refuse(fmt.Errorf("%w %q. Ensure that the check ID is passed, not the check name.", messages.ErrUnknownCheck, msg.ID)) // Consul's text
 		return
 	case run == nil || run.TTL <= 0:
 		msg.Refuse(fmt.Errorf("CheckID %q %w", msg.ID, messages.ErrNoTTL))

@@ -43,7 +43,7 @@ type stage struct {
 	nodes func(ctx context.Context, node string, index uint64) (NodeChecks, error)
 }
 
-func newStage(t *testing.T, register ...registration) *stage {
+func newStage(t *testing.T) *stage {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	s := &stage{
@@ -51,9 +51,6 @@ func newStage(t *testing.T, register ...registration) *stage {
 		try: map[string]probe{}, kids: map[string]*actor.PID{}, begun: time.Now(),
 	}
 	s.view.Publish(&messages.LocalView{})
-	for _, r := range register {
-		s.change(r.apply)
-	}
 	local := actortest.NewProbeFunc(t, s.sys, "local", s.local)
 	s.health, s.parent = actortest.Parent(t, s.sys, New(Config{
 		Logger: zap.New(core), View: s.view, Local: local.Address(s.sys), NodeName: "n1",

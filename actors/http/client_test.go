@@ -156,7 +156,7 @@ func TestOfficialIntentionsClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	allow := &consul.Intention{SourceName: "web", DestinationName: "db", Action: consul.IntentionActionAllow}
-	id, _, err := connect.IntentionCreate(allow, nil)
+	id, _, err := connect.IntentionCreate(allow, nil) //nolint:staticcheck // the old way is served as well
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +173,11 @@ func TestOfficialIntentionsClient(t *testing.T) {
 	if got := authorized("api"); got != "false Matched intention: * => db (deny)" {
 		t.Errorf("api: %s", got)
 	}
-	if _, _, err := connect.IntentionCreate(allow, nil); !isStatus(err, http.StatusBadRequest) {
+	if _, _, err := connect.IntentionCreate(allow, nil); !isStatus(err, http.StatusBadRequest) { //nolint:staticcheck // the old way is served as well
 		t.Errorf("created twice: %v", err)
 	}
 	allow.ID, allow.DestinationName = id, "x"
-	if _, err := connect.IntentionUpdate(allow, nil); !isStatus(err, http.StatusBadRequest) {
+	if _, err := connect.IntentionUpdate(allow, nil); !isStatus(err, http.StatusBadRequest) { //nolint:staticcheck // the old way is served as well
 		t.Errorf("moved: %v", err)
 	}
 	if exact, _, err := connect.IntentionGetExact("web", "db", nil); err != nil || exact.ID != id {
@@ -186,10 +186,10 @@ func TestOfficialIntentionsClient(t *testing.T) {
 	if none, _, err := connect.IntentionGetExact("x", "db", nil); err != nil || none != nil {
 		t.Errorf("exact of none: %+v, %v", none, err)
 	}
-	if _, err := connect.IntentionDelete(id, nil); err != nil {
+	if _, err := connect.IntentionDelete(id, nil); err != nil { //nolint:staticcheck // the old way is served as well
 		t.Error(err)
 	}
-	if _, err := connect.IntentionDelete(id, nil); !isStatus(err, http.StatusNotFound) {
+	if _, err := connect.IntentionDelete(id, nil); !isStatus(err, http.StatusNotFound) { //nolint:staticcheck // the old way is served as well
 		t.Errorf("deleted twice: %v", err)
 	}
 	if _, err := connect.IntentionDeleteExact("*", "db", nil); err != nil {

@@ -16,7 +16,7 @@ import (
 // https://developer.hashicorp.com/consul/api-docs/connect/ca and
 // https://developer.hashicorp.com/consul/api-docs/agent/connect.
 
-var errNoConnect = errors.New("Connect must be enabled in order to use this endpoint") //nolint:staticcheck,revive // Consul's text
+var errNoConnect = errors.New("Connect must be enabled in order to use this endpoint") // Consul's text
 
 var (
 	connectRoots = withConnect(query[wire.DCSpecificRequest, wire.IndexedCARoots]{

@@ -24,7 +24,6 @@ type held struct {
 	r     *request // what the answer needs of it
 	wait  *invoke.Wait
 	conn  net.Conn
-	begun time.Time
 	early []byte // of the next request
 
 	show  func() (*answer, error)              // what the wait has seen last
@@ -59,7 +58,7 @@ func (h *held) take(w http.ResponseWriter) bool {
 	h.api.conns.again(conn)
 	h.conn = conn
 	if n := buf.Reader.Buffered(); n > 0 {
-		next, _ := buf.Reader.Peek(n) // it has them
+		next, _ := buf.Peek(n) // it has them
 		h.early = append(h.early, next...)
 	}
 	go h.run()

@@ -183,7 +183,7 @@ func TestHTTPSWithoutCertificate(t *testing.T) {
 
 // TestUnixSocket serves over a file, whose permissions are as configured.
 func TestUnixSocket(t *testing.T) {
-	dir, err := os.MkdirTemp("", "http") // short
+	dir, err := os.MkdirTemp("", "http") //nolint:usetesting // short, for the socket
 	if err != nil {
 		t.Fatal(err)
 	}

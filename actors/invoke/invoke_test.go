@@ -106,9 +106,10 @@ func (s *server) put(ctx context.Context, key, value string) error {
 	}, &ok)
 }
 
-func (s *server) get(ctx context.Context, key string, opts wire.QueryOptions) (value string, meta wire.QueryMeta, err error) {
+// get reads the key k.
+func (s *server) get(ctx context.Context, opts wire.QueryOptions) (value string, meta wire.QueryMeta, err error) {
 	var reply wire.IndexedDirEntries
-	err = invoke.Read(ctx, s.inv, endpoint.KVGet, &wire.KeyRequest{Key: key, QueryOptions: opts}, &reply)
+	err = invoke.Read(ctx, s.inv, endpoint.KVGet, &wire.KeyRequest{Key: "k", QueryOptions: opts}, &reply)
 	if len(reply.Entries) > 0 {
 		value = string(reply.Entries[0].Value)
 	}
@@ -122,7 +123,7 @@ func TestWriteThenRead(t *testing.T) {
 		if err := s.put(t.Context(), "k", "v"); err != nil {
 			t.Fatal(err)
 		}
-		v, meta, err := s.get(t.Context(), "k", wire.QueryOptions{})
+		v, meta, err := s.get(t.Context(), wire.QueryOptions{})
 		if v != "v" || err != nil || meta.Index != 2 || !meta.KnownLeader || meta.ConsistencyLevel != "leader" {
 			t.Errorf("read %q, %+v, %v", v, meta, err)
 		}
@@ -150,16 +151,16 @@ func TestStale(t *testing.T) {
 		s := newServer(t)
 		s.follow()
 		stale := wire.QueryOptions{AllowStale: true}
-		if _, _, err := s.get(t.Context(), "k", stale); !errors.Is(err, messages.ErrNoLeader) {
+		if _, _, err := s.get(t.Context(), stale); !errors.Is(err, messages.ErrNoLeader) {
 			t.Errorf("with nothing restored yet: err = %v, want %v", err, messages.ErrNoLeader)
 		}
 		s.store.Advance(1)
 		s.status.Publish(&messages.RaftStatus{State: messages.Follower, Replaying: func() bool { return true }})
-		if _, _, err := s.get(t.Context(), "k", stale); !errors.Is(err, messages.ErrNoLeader) {
+		if _, _, err := s.get(t.Context(), stale); !errors.Is(err, messages.ErrNoLeader) {
 			t.Errorf("while the log is read: err = %v, want %v", err, messages.ErrNoLeader)
 		}
 		s.follow()
-		if _, meta, err := s.get(t.Context(), "k", stale); !errors.Is(err, endpoint.ErrNotFound) && err != nil || meta.KnownLeader {
+		if _, meta, err := s.get(t.Context(), stale); !errors.Is(err, endpoint.ErrNotFound) && err != nil || meta.KnownLeader {
 			t.Errorf("without a leader: %+v, %v", meta, err)
 		}
 		if s.confirms != 0 {
@@ -191,7 +192,7 @@ func TestHold(t *testing.T) {
 				if tt.err == nil {
 					return
 				}
-				if _, _, err := s.get(t.Context(), "k", wire.QueryOptions{}); !errors.Is(err, tt.err) {
+				if _, _, err := s.get(t.Context(), wire.QueryOptions{}); !errors.Is(err, tt.err) {
 					t.Errorf("a read: err = %v, want %v", err, tt.err)
 				}
 			})
@@ -229,7 +230,7 @@ func TestBlocking(t *testing.T) {
 					}
 				})
 				begin := time.Now()
-				v, _, err := s.get(t.Context(), "k", wire.QueryOptions{MinQueryIndex: tt.min, MaxQueryTime: tt.wait})
+				v, _, err := s.get(t.Context(), wire.QueryOptions{MinQueryIndex: tt.min, MaxQueryTime: tt.wait})
 				took := time.Since(begin)
 				if v != tt.want || err != nil || took < tt.later || took > tt.earlier {
 					t.Errorf("got %q, %v after %v; want %q between %v and %v", v, err, took, tt.want, tt.later, tt.earlier)

@@ -69,7 +69,7 @@ func (p *pen) carryOut(ctx context.Context, pl plan) (done []outcome) {
 	if pl.node != nil {
 		err := p.write(ctx, pl.node)
 		done = append(done, outcome{pl.node, err})
-		if err != nil && !(pl.known && denied(err)) {
+		if err != nil && (!pl.known || !denied(err)) {
 			return done
 		}
 	}

@@ -18,9 +18,9 @@ func TestRestoredState(t *testing.T) {
 		must(t, s, web("a", ttl("ac", "")))
 		s.want(t, "registered", "a+ac")
 
-		s.catalog.mu.Lock()
-		s.catalog.store = catalogstate.NewStore()
-		s.catalog.mu.Unlock()
+		s.mu.Lock()
+		s.store = catalogstate.NewStore()
+		s.mu.Unlock()
 		began := time.Now()
 		s.local.Tell(&messages.StateRestored{})
 		s.want(t, "restored", "node", "a+ac")

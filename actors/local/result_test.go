@@ -17,13 +17,13 @@ func until(id, status, output string, d time.Duration) *messages.SetCheckStatus 
 	return &messages.SetCheckStatus{ID: id, Status: status, Output: output, Expires: time.Now().Add(d)}
 }
 
-// shown is what the view has of a check.
-func (s *stage) shown(id string) (status, output string, left time.Duration) {
+// shown is what the view has of the check a.
+func (s *stage) shown() (status, output string, left time.Duration) {
 	v := s.view.Load()
-	if expires, ok := v.Expires[id]; ok {
+	if expires, ok := v.Expires["a"]; ok {
 		left = time.Until(expires)
 	}
-	return v.Checks[id].Status, v.Checks[id].Output, left
+	return v.Checks["a"].Status, v.Checks["a"].Output, left
 }
 
 // TestResultsSurvive restarts the actor and then the agent between two reports of a
@@ -38,7 +38,7 @@ func TestResultsSurvive(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		s.crash()
 		synctest.Wait()
-		if status, output, left := s.shown("a"); status != "passing" || output != "ok" || left != 7*time.Second {
+		if status, output, left := s.shown(); status != "passing" || output != "ok" || left != 7*time.Second {
 			t.Errorf("after a crash of the actor it is %s %q for %v", status, output, left)
 		}
 		s.stop()
@@ -46,7 +46,7 @@ func TestResultsSurvive(t *testing.T) {
 
 		time.Sleep(3 * time.Second)
 		s = newStageOn(t, c, inDir)
-		if status, output, left := s.shown("a"); status != "passing" || output != "ok" || left != 4*time.Second {
+		if status, output, left := s.shown(); status != "passing" || output != "ok" || left != 4*time.Second {
 			t.Errorf("after a restart of the agent it is %s %q for %v", status, output, left)
 		}
 		s.want(t, "it never was critical in the catalog")
@@ -54,7 +54,7 @@ func TestResultsSurvive(t *testing.T) {
 
 		time.Sleep(5 * time.Second)
 		s = newStageOn(t, c, inDir)
-		if status, output, left := s.shown("a"); status != "critical" || output != "ok" || left != -time.Second {
+		if status, output, left := s.shown(); status != "critical" || output != "ok" || left != -time.Second {
 			t.Errorf("after the deadline it is %s %q for %v", status, output, left)
 		}
 		s.want(t, "the catalog hears of it", "a")
@@ -72,7 +72,7 @@ func TestResultsOfAnotherClock(t *testing.T) {
 		must(t, s, until("a", "passing", "ok", 24*time.Hour))
 		s.stop()
 		s = newStageOn(t, c, inDir)
-		if status, _, left := s.shown("a"); status != "passing" || left > time.Minute {
+		if status, _, left := s.shown(); status != "passing" || left > time.Minute {
 			t.Errorf("it is %s for %v, want no longer than its TTL", status, left)
 		}
 	})
@@ -111,13 +111,13 @@ func TestDeadlineAlone(t *testing.T) {
 		s.want(t, "so far", "node", "w+a")
 		must(t, s, result("a", "warning", "hm"))
 		s.want(t, "and now", "a")
-		reads := s.catalog.asked()
+		reads := s.asked()
 		must(t, s, until("a", "", "", time.Minute))
 		synctest.Wait()
-		if status, output, left := s.shown("a"); status != "warning" || output != "hm" || left != time.Minute {
+		if status, output, left := s.shown(); status != "warning" || output != "hm" || left != time.Minute {
 			t.Errorf("it is %s %q for %v", status, output, left)
 		}
-		if s.catalog.asked() != reads {
+		if s.asked() != reads {
 			t.Error("the catalog was asked although it does not know of deadlines")
 		}
 		if err := refused(t, s, until("a", "odd", "", time.Minute)); err == nil {
@@ -186,7 +186,7 @@ func TestDefinitionsReplaced(t *testing.T) {
 		must(t, s, &messages.ReplaceDefinitions{
 			Services: []*messages.RegisterService{fromConfig(web("w", ttl("a", ""))), fromConfig(withSidecar("x"))},
 		})
-		if status, _, _ := s.shown("a"); status != wire.HealthPassing {
+		if status, _, _ := s.shown(); status != wire.HealthPassing {
 			t.Error("a check flaps when its definition is read again")
 		}
 		s.want(t, "what is new", "x", "x-sidecar-proxy+service:x-sidecar-proxy:1+service:x-sidecar-proxy:2")

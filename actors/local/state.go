@@ -118,7 +118,7 @@ func (s *state) registerOne(r *messages.RegisterService) ([]record, error) {
 // being gone.
 func (s *state) deregisterService(id string) ([]record, error) {
 	if s.services[id] == nil {
-		return nil, fmt.Errorf("%w %q. Ensure that the service ID is passed, not the service name.", messages.ErrUnknownService, id) //nolint:staticcheck,revive // Consul's text
+		return nil, fmt.Errorf("%w %q. Ensure that the service ID is passed, not the service name.", messages.ErrUnknownService, id) // Consul's text
 	}
 	all := s.withoutService(id)
 	side := definition.SidecarID(id)
@@ -408,7 +408,7 @@ func confused[T any](in map[string]T, id string) (string, bool) {
 		return "", false
 	}
 	for other := range in {
-		if strings.EqualFold(other, id) && strings.ToLower(other) == strings.ToLower(id) {
+		if strings.EqualFold(other, id) && strings.ToLower(other) == strings.ToLower(id) { //nolint:staticcheck // what folds alike need not be one in lower case
 			return other, true
 		}
 	}
@@ -416,5 +416,5 @@ func confused[T any](in map[string]T, id string) (string, bool) {
 }
 
 func unknownCheck(id string) error {
-	return fmt.Errorf("%w %q. Ensure that the check ID is passed, not the check name.", messages.ErrUnknownCheck, id) //nolint:staticcheck,revive // Consul's text
+	return fmt.Errorf("%w %q. Ensure that the check ID is passed, not the check name.", messages.ErrUnknownCheck, id) // Consul's text
 }

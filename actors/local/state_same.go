@@ -21,9 +21,9 @@ import (
 // ever. What the catalog would refuse for ever is refused here.
 
 var (
-	errNoServiceName = errors.New("Missing service name")         //nolint:staticcheck,revive // Consul's text
-	errNoCheckID     = errors.New("Must provide CheckID or Name") //nolint:staticcheck,revive // Consul's text
-	errAddress       = errors.New("Invalid service address")      //nolint:staticcheck,revive // Consul's text
+	errNoServiceName = errors.New("Missing service name")         // Consul's text
+	errNoCheckID     = errors.New("Must provide CheckID or Name") // Consul's text
+	errAddress       = errors.New("Invalid service address")      // Consul's text
 	errConsulService = fmt.Errorf("the service ID %q is that of this server itself; choose another", wire.ConsulServiceID)
 	errSerfCheck     = fmt.Errorf("the check ID %q is that of the leader's check; choose another", wire.SerfCheckID)
 	errNUL           = errors.New("an ID must not contain a NUL byte")
@@ -47,10 +47,10 @@ func normalService(s *wire.NodeService) (*wire.NodeService, error) {
 		return nil, errAddress
 	}
 	if err := wire.ValidateWeights(def.Weights); err != nil {
-		return nil, fmt.Errorf("Invalid Weights: %w", err) //nolint:staticcheck,revive // Consul's text
+		return nil, fmt.Errorf("Invalid Weights: %w", err) // Consul's text
 	}
 	if err := wire.ValidateServiceMeta(def.Kind, def.Meta); err != nil {
-		return nil, fmt.Errorf("Invalid Service Meta: %w", err) //nolint:staticcheck,revive // Consul's text
+		return nil, fmt.Errorf("Invalid Service Meta: %w", err) // Consul's text
 	}
 	if err := wire.ValidateService(&def); err != nil {
 		return nil, err

@@ -62,7 +62,7 @@ func TestRefusedForWantOfRights(t *testing.T) {
 		s.setFail(func(what string) error {
 			if what == "w" {
 				tries.Add(1)
-				return fmt.Errorf("rpc error: %s", wire.ErrPermissionDenied)
+				return errors.New("rpc error: " + wire.ErrPermissionDenied.Error()) // over the wire only its text comes
 			}
 			return nil
 		})

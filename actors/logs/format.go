@@ -185,12 +185,12 @@ func needsQuotes(s string) bool {
 func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
+		switch r {
+		case '"', '\\':
 			dst = append(dst, '\\', byte(r))
-		case r == '\n':
+		case '\n':
 			dst = append(dst, `\n`...)
-		case r == '\t':
+		case '\t':
 			dst = append(dst, `\t`...)
 		default:
 			dst = appendJSONRune(dst, r)

@@ -161,7 +161,7 @@ func (s *testServer) at() ask.Address {
 }
 
 // spawn starts the actor, with a state machine that is empty.
-func (s *testServer) spawn() *testServer {
+func (s *testServer) spawn() {
 	s.t.Helper()
 	s.words = &words{}
 	if s.cfg.FSM == nil {
@@ -195,7 +195,6 @@ func (s *testServer) spawn() *testServer {
 		_ = s.sys.Root.StopFuture(got.PID()).Wait()
 	})
 	s.t.Cleanup(s.stop)
-	return s
 }
 
 // start starts the actor and waits until it is ready.

@@ -272,9 +272,7 @@ func (a *raftActor) quiesce() {
 func (a *raftActor) turnAway(msg any) {
 	switch msg := msg.(type) {
 	case messages.Refuser:
-		msg.Refuse(messages.ErrUnavailable)
-	case *messages.RaftConnAccepted:
-		_ = msg.Conn.Close() // the peer tries again
+		msg.Refuse(messages.ErrUnavailable) // a peer whose connection is closed so tries again
 	case *messages.MembersChanged:
 	case *nodeEnded:
 		a.early = nil // of the node before

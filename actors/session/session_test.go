@@ -135,8 +135,9 @@ func (s *stage) after(d time.Duration, when string, sessions int) {
 	}
 }
 
-func (s *stage) renew(id string) (bool, error) {
-	return ask.Do(s.t.Context(), s.session, &messages.RenewSession{ID: id, TTL: 10 * time.Second})
+// renew renews the session a.
+func (s *stage) renew() (bool, error) {
+	return ask.Do(s.t.Context(), s.session, &messages.RenewSession{ID: "a", TTL: 10 * time.Second})
 }
 
 // slack is what a deadline may be late: that sessions come is seen so often.
@@ -163,14 +164,14 @@ func TestSessionExpires(t *testing.T) {
 func TestRenewals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		if _, err := s.renew("a"); !errors.Is(err, messages.ErrNotLeader) {
+		if _, err := s.renew(); !errors.Is(err, messages.ErrNotLeader) {
 			t.Errorf("a follower renews: %v", err)
 		}
 		s.create("a", "10s")
 		s.lead(2)
 		for range 10 {
 			s.after(15*time.Second, "renewed in time", 1)
-			if lives, err := s.renew("a"); err != nil || !lives {
+			if lives, err := s.renew(); err != nil || !lives {
 				t.Fatalf("renew: %v, %v", lives, err)
 			}
 		}
@@ -179,7 +180,7 @@ func TestRenewals(t *testing.T) {
 		}
 		s.will(true, nil)
 		s.after(20*time.Second+time.Millisecond, "its end is being written", 1)
-		if lives, err := s.renew("a"); err != nil || lives {
+		if lives, err := s.renew(); err != nil || lives {
 			t.Errorf("a renewal after the end was decided: %v, %v", lives, err)
 		}
 		_, held := s.asked()
@@ -194,7 +195,7 @@ func TestRenewalBeforeTheNews(t *testing.T) {
 		s := newStage(t)
 		s.create("a", "10s")
 		s.status.Publish(&messages.RaftStatus{State: messages.Leader, Term: 2})
-		if lives, err := s.renew("a"); err != nil || !lives {
+		if lives, err := s.renew(); err != nil || !lives {
 			t.Errorf("renew: %v, %v", lives, err)
 		}
 		s.after(time.Second, "and then the news come", 1)

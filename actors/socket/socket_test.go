@@ -14,7 +14,7 @@ import (
 // dir is a short path: that of a socket may have some hundred bytes.
 func dir(t *testing.T) string {
 	t.Helper()
-	d, err := os.MkdirTemp("", "sock")
+	d, err := os.MkdirTemp("", "sock") //nolint:usetesting // short, as said
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestClusterTLS(t *testing.T) {
 
 func newTLSCluster(t *testing.T, first int, ca *catest.CA) *tlsCluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "tls") // short, for the socket
+	dir, err := os.MkdirTemp("", "tls") //nolint:usetesting // short, for the socket
 	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	c := &tlsCluster{

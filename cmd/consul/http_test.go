@@ -95,7 +95,7 @@ func TestHTTPExplain(t *testing.T) {
 	}
 	c, _ := newTestHTTPCommand()
 	other := errors.New("other")
-	if got := c.http.explain(other); got != other {
+	if got := c.http.explain(other); got != other { //nolint:errorlint // it is that very value
 		t.Errorf("explain(%v) = %v", other, got)
 	}
 }

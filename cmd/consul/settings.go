@@ -16,7 +16,7 @@ import (
 
 // settings turns a resolved configuration into what the supervisor takes. The
 // logger and the reloader are added by who has them.
-func settings(rt *config.Runtime, nodeID string) supervisor.Config {
+func settings(rt *config.Runtime, nodeID string) supervisor.Config { //nolint:funlen // a table
 	build := version.ReadBuild()
 	return supervisor.Config{
 		Node: supervisor.Node{

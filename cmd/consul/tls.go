@@ -50,7 +50,7 @@ const (
 func saveNew(path string, text []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s already exists.", path) //nolint:revive,staticcheck // Consul's text
+		return fmt.Errorf("%s already exists.", path) // Consul's text
 	}
 	if err != nil {
 		return err

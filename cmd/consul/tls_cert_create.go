@@ -116,7 +116,7 @@ func (c *tlsCertCreateCommand) judge() error {
 	}
 	switch {
 	case len(roles) != 1:
-		return errors.New("Please provide either -server, -client, or -cli") //nolint:revive,staticcheck // Consul's text
+		return errors.New("Please provide either -server, -client, or -cli") // Consul's text
 	case c.request.Node != "" && !c.server:
 		return errors.New("-node requires -server")
 	case c.days <= 0:
@@ -158,5 +158,5 @@ func (c *tlsCertCreateCommand) free() (certFile, keyFile string, err error) {
 			return certFile, keyFile, nil
 		}
 	}
-	return "", "", errors.New("Could not find a filename that doesn't already exist") //nolint:revive,staticcheck // Consul's text
+	return "", "", errors.New("Could not find a filename that doesn't already exist") // Consul's text
 }

@@ -77,7 +77,7 @@ func Check(d *wire.CheckDefinition) (*messages.RegisterCheck, error) {
 	case d.Status != "" && !wire.ValidStatus(d.Status):
 		return nil, errCheckStatus
 	}
-	if err := d.CheckType.Validate(); err != nil {
+	if err := d.Validate(); err != nil {
 		return nil, fmt.Errorf("Invalid check: %w", err)
 	}
 	run := &d.CheckType

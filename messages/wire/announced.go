@@ -117,7 +117,7 @@ func ReadValue(r io.Reader, buf []byte, limit int) ([]byte, error) {
 		at := len(buf)
 		var err error
 		if buf, err = take(r, buf, 1, limit); err != nil {
-			if err == io.ErrUnexpectedEOF && at == begin {
+			if errors.Is(err, io.ErrUnexpectedEOF) && at == begin {
 				err = io.EOF
 			}
 			return nil, err

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,7 +123,7 @@ func TestSetIntention(t *testing.T) {
 	if e, err := FindIntention(entries, "id1"); err != nil || e != was {
 		t.Errorf("id1 is in %v, %v", e, err)
 	}
-	if _, err := FindIntention(entries, "none"); err != ErrIntentionNotFound {
+	if _, err := FindIntention(entries, "none"); !errors.Is(err, ErrIntentionNotFound) {
 		t.Errorf("none: %v", err)
 	}
 	if err := CheckDestination(was, &Intention{DestinationName: "x"}); err == nil {

@@ -22,9 +22,9 @@ type lockDelay struct {
 // KVSSet sets a key. Its lock stays whose it is.
 func (tx *Tx) KVSSet(e *wire.DirEntry) { tx.kvSet(e, false) }
 
-// kvSet writes a key, with its session if withSession is set, and returns what is
-// in the table afterwards. To write what is there already changes nothing.
-func (tx *Tx) kvSet(e *wire.DirEntry, withSession bool) *wire.DirEntry {
+// kvSet writes a key, with its session if withSession is set. To write what is there
+// already changes nothing.
+func (tx *Tx) kvSet(e *wire.DirEntry, withSession bool) {
 	existing := first[wire.DirEntry](tx.tx, tableKVs, byID, e.Key)
 	entry := *e
 	if existing == nil {
@@ -38,13 +38,12 @@ func (tx *Tx) kvSet(e *wire.DirEntry, withSession bool) *wire.DirEntry {
 			entry.Session, entry.LockIndex = existing.Session, existing.LockIndex
 		}
 		if sameEntry(existing, &entry) {
-			return existing
+			return
 		}
 	}
 	entry.ModifyIndex = tx.idx
 	insert(tx.tx, tableKVs, &entry)
 	tx.touch(tableKVs)
-	return &entry
 }
 
 func sameEntry(a, b *wire.DirEntry) bool {

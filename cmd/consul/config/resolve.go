@@ -17,9 +17,9 @@ import (
 var (
 	errNoDatacenter    = errors.New("datacenter cannot be empty")
 	errNoDataDir       = errors.New("data_dir cannot be empty")
-	errAdvertiseAny    = errors.New("Advertise address cannot be 0.0.0.0, :: or [::]")     //nolint:revive,staticcheck // Consul's text
-	errAdvertiseWANAny = errors.New("Advertise WAN address cannot be 0.0.0.0, :: or [::]") //nolint:revive,staticcheck // Consul's text
-	errRecursorAny     = errors.New("DNS recursor address cannot be 0.0.0.0, :: or [::]")  //nolint:revive,staticcheck // Consul's text
+	errAdvertiseAny    = errors.New("Advertise address cannot be 0.0.0.0, :: or [::]")
+	errAdvertiseWANAny = errors.New("Advertise WAN address cannot be 0.0.0.0, :: or [::]")
+	errRecursorAny     = errors.New("DNS recursor address cannot be 0.0.0.0, :: or [::]")
 	errBootstrapTwice  = errors.New("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive")
 	errBootstrapClient = errors.New("'bootstrap = true' requires 'server = true'")
 	errExpectClient    = errors.New("'bootstrap_expect > 0' requires 'server = true'")
