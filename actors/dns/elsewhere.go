@@ -181,7 +181,7 @@ func (e *elsewhere) note(datacenter string, silent bool) (news bool) {
 	case !full:
 		e.failing[datacenter] = true
 	}
-	return silent != was && !(silent && full)
+	return silent != was && (!silent || !full)
 }
 
 func (e *elsewhere) ask(ctx context.Context, l lookup, set *settings) (*theirs, error) {

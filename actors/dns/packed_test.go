@@ -111,7 +111,7 @@ func TestPackedUntilItChanges(t *testing.T) {
 			tc.change(d)
 			_, ready := d.ask(t, req)
 			brief := !time.Now().Truncate(time.Second).Equal(now)
-			if ready != tc.stays && !(tc.stays && brief) {
+			if ready != tc.stays && (!tc.stays || !brief) {
 				t.Errorf("packed %t, want %t", ready, tc.stays)
 			}
 		})

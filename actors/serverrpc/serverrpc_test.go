@@ -159,7 +159,7 @@ func TestForward(t *testing.T) {
 	leader, follower := open(t, nil), open(t, nil)
 	follower.follow(leader.addr())
 	ctx := t.Context()
-	if err := leader.put(ctx, follower.addr(), "k", "v"); err != nil {
+	if err := leader.put(ctx, follower.addr(), "v"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := leader.get(ctx, follower.addr(), "k", wire.QueryOptions{}); got != "v" || err != nil {
@@ -179,7 +179,7 @@ func TestForward(t *testing.T) {
 		v, err := leader.get(ctx, follower.addr(), "k", wire.QueryOptions{MinQueryIndex: first.Index})
 		got <- v + errText(err)
 	}()
-	if err := leader.put(ctx, follower.addr(), "k", "w"); err != nil {
+	if err := leader.put(ctx, follower.addr(), "w"); err != nil {
 		t.Fatal(err)
 	}
 	if v := within(t, got); v != "w" {
@@ -214,7 +214,7 @@ func TestPanicIsOfOneRequest(t *testing.T) {
 // TestTooManyRequests sends more requests than are carried out at a time.
 func TestTooManyRequests(t *testing.T) {
 	s := open(t, nil)
-	if err := s.put(t.Context(), s.addr(), "k", "v"); err != nil {
+	if err := s.put(t.Context(), s.addr(), "v"); err != nil {
 		t.Fatal(err)
 	}
 	nc := s.dial(t, byte(frame.RPC))
@@ -261,7 +261,7 @@ func (s *stage) drain(t *testing.T, step messages.StepID) *messages.StepDone {
 func TestDrain(t *testing.T) {
 	s := open(t, nil)
 	ctx, addr := t.Context(), s.addr()
-	if err := s.put(ctx, addr, "k", "v"); err != nil {
+	if err := s.put(ctx, addr, "v"); err != nil {
 		t.Fatal(err)
 	}
 	idle := s.stream(t, frame.MultiplexV2)
@@ -373,7 +373,7 @@ func TestDeadLeader(t *testing.T) {
 	s := open(t, nil)
 	s.follow("127.0.0.1:1")
 	got := make(chan error, 1)
-	go func() { got <- s.put(t.Context(), s.addr(), "k", "v") }()
+	go func() { got <- s.put(t.Context(), s.addr(), "v") }()
 	if failed := actortest.Next[*messages.ServerFailed](t, s.raft); failed.Address != "127.0.0.1:1" {
 		t.Errorf("the server at %s is said to have failed", failed.Address)
 	}

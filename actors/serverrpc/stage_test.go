@@ -192,10 +192,10 @@ func (s *stage) apply(entry []byte) messages.Applied {
 	return messages.Applied{Index: s.index, Result: true}
 }
 
-// put and get go through the pool to the server at addr.
-func (s *stage) put(ctx context.Context, addr, key, value string) error {
+// put, which sets k, and get go through the pool to the server at addr.
+func (s *stage) put(ctx context.Context, addr, value string) error {
 	return s.pool.Call(ctx, addr, "KVS.Apply", &wire.KVSRequest{
-		Datacenter: "dc1", Op: wire.KVSet, DirEnt: wire.DirEntry{Key: key, Value: []byte(value)},
+		Datacenter: "dc1", Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k", Value: []byte(value)},
 	}, new(bool))
 }
 

@@ -135,7 +135,8 @@ func refused(t *testing.T, nc net.Conn) {
 	var b [100]byte
 	for {
 		_, err := nc.Read(b[:])
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
 			t.Fatal("the connection goes on")
 		}
 		if err != nil {

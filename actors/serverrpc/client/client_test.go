@@ -77,7 +77,7 @@ func TestDeadServer(t *testing.T) {
 	_ = ln.Close()
 	p := newPool(t, nil)
 	for range 2 {
-		if err := put(t.Context(), p, addr, "k"); !unsent(err) || !strings.Contains(err.Error(), addr) {
+		if err := put(t.Context(), p, addr); !unsent(err) || !strings.Contains(err.Error(), addr) {
 			t.Errorf("err = %v, want an Unsent that names %s", err, addr)
 		}
 	}
@@ -92,7 +92,7 @@ func TestCutWhileWaiting(t *testing.T) {
 		}
 	})
 	p := newPool(t, nil)
-	if err := put(t.Context(), p, f.addr(), "k"); unsent(err) || !errors.Is(err, ErrOutcomeUnknown) {
+	if err := put(t.Context(), p, f.addr()); unsent(err) || !errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("write: err = %v, want %v", err, ErrOutcomeUnknown)
 	}
 	if _, err := get(t.Context(), p, f.addr(), "k"); !unsent(err) {
@@ -108,7 +108,7 @@ type breaking struct {
 
 func (b *breaking) Write(p []byte) (int, error) {
 	if b.left.Add(-int64(len(p))) < 0 {
-		_ = b.Conn.Close()
+		_ = b.Close()
 		return 0, net.ErrClosed
 	}
 	return b.Conn.Write(p)
@@ -151,7 +151,7 @@ func TestCutWhileWriting(t *testing.T) {
 				t.Fatal(err)
 			}
 			conn.left.Store(left)
-			err := put(t.Context(), p, f.addr(), "k")
+			err := put(t.Context(), p, f.addr())
 			if left < whole-head-1 && !unsent(err) {
 				t.Errorf("err = %v, want an Unsent", err)
 			}
@@ -175,7 +175,7 @@ func TestEndOfContext(t *testing.T) {
 	p := newPool(t, nil)
 	for name, call := range map[string]func(context.Context) error{
 		"read":  func(ctx context.Context) error { _, err := get(ctx, p, f.addr(), "k"); return err },
-		"write": func(ctx context.Context) error { return put(ctx, p, f.addr(), "k") },
+		"write": func(ctx context.Context) error { return put(ctx, p, f.addr()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			enough := errors.New("enough")
@@ -341,13 +341,13 @@ func TestClose(t *testing.T) {
 	})
 	p := newPool(t, nil)
 	got := make(chan error, 1)
-	go func() { got <- put(t.Context(), p, f.addr(), "k") }()
+	go func() { got <- put(t.Context(), p, f.addr()) }()
 	within(t, began)
 	p.Close()
 	if err := within(t, got); !errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("the call that waited: %v, want %v", err, ErrOutcomeUnknown)
 	}
-	if err := put(t.Context(), p, f.addr(), "k"); !errors.Is(err, ErrClosed) || unsent(err) {
+	if err := put(t.Context(), p, f.addr()); !errors.Is(err, ErrClosed) || unsent(err) {
 		t.Errorf("a later call: %v, want %v", err, ErrClosed)
 	}
 	p.Close()

@@ -161,14 +161,14 @@ func newPool(t *testing.T, tweak func(*Config)) *Pool {
 	return p
 }
 
-// get and put are a read and a write.
+// get and put are a read, and a write of k.
 func get(ctx context.Context, p *Pool, addr, key string) (reply string, err error) {
 	err = p.Call(ctx, addr, "KVS.Get", &wire.KeyRequest{Key: key}, &reply)
 	return reply, err
 }
 
-func put(ctx context.Context, p *Pool, addr, key string) error {
-	return p.Call(ctx, addr, "KVS.Apply", &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: key}}, new(bool))
+func put(ctx context.Context, p *Pool, addr string) error {
+	return p.Call(ctx, addr, "KVS.Apply", &wire.KVSRequest{Op: wire.KVSet, DirEnt: wire.DirEntry{Key: "k"}}, new(bool))
 }
 
 func unsent(err error) bool {

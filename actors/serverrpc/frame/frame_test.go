@@ -115,7 +115,7 @@ func TestReadBack(t *testing.T) {
 			t.Errorf("%s: body %x, %v", tt.name, body, err)
 		}
 	}
-	if err := r.Header(new(frame.Request)); err != io.EOF {
+	if err := r.Header(new(frame.Request)); err != io.EOF { //nolint:errorlint // readers say that very value
 		t.Errorf("at the end: %v, want %v", err, io.EOF)
 	}
 }

@@ -214,7 +214,7 @@ func (s *Stream) mind() {
 
 // explain tells a deadline of ours from one that the user of the stream has set.
 func (s *Stream) explain(err error) error {
-	if err == yamux.ErrTimeout && s.mux.over.Load() {
+	if errors.Is(err, yamux.ErrTimeout) && s.mux.over.Load() {
 		return yamux.ErrSessionShutdown
 	}
 	return err

@@ -65,7 +65,7 @@ func (r *Reader) Header(h any) error {
 // further.
 func (r *Reader) Body() ([]byte, error) {
 	b, err := r.next(r.limits)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return b, err
@@ -94,7 +94,7 @@ func (r *Reader) next(limits Limits) ([]byte, error) {
 	for open := 1; open > 0; open-- {
 		inside, err := r.element(&t)
 		if err != nil {
-			if len(r.value) > 0 && err == io.EOF {
+			if len(r.value) > 0 && errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
