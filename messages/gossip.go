@@ -119,6 +119,17 @@ type MembersChanged struct {
 	Members []Member
 }
 
+// ConnectionLost is news that a connection to the port 8300 of a server has ended
+// without our doing. The server may be gone; or it has closed the connection, or
+// something in between has.
+//
+// From:  the connections to servers
+// To:    gossip
+// Reply: none
+type ConnectionLost struct {
+	Address string // host:port, as it was dialled
+}
+
 // UserEventReceived is a user event that reached this agent.
 //
 // From:  gossip

@@ -73,7 +73,7 @@ type plot struct {
 func plant(cfg Config, sys *actor.ActorSystem) *plot {
 	p := &plot{cfg: cfg, sys: sys, fsm: catalog.NewFSM(), keys: certs.NewKeychain(cfg.Node.Datacenter, cfg.DNS.Domain)}
 	p.dialer = &client.Dialer{TLS: p.outgoingTLS}
-	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir, Dial: p.dialer.Dial})
+	p.pool = client.NewPool(client.Config{Logger: cfg.Logger, Dir: cfg.DataDir, Dial: p.dialer.Dial, Lost: p.lost})
 	p.answers = answers.New(answers.Config{View: p.fsm.View, Follow: p.follow})
 	p.invoker = invoke.New(invoke.Config{
 		Answers:          p.answers,
@@ -98,6 +98,13 @@ func plant(cfg Config, sys *actor.ActorSystem) *plot {
 		SessionTTLMin:    cfg.Queries.SessionTTLMin,
 	})
 	return p
+}
+
+// lost tells the pools that a connection to a server has ended.
+func (p *plot) lost(address string) {
+	for _, pool := range []string{lanName, wanName} {
+		p.at(pool).Tell(&messages.ConnectionLost{Address: address})
+	}
 }
 
 // clear gives back what is not an actor's, when the last of them has ended.

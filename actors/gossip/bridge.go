@@ -117,6 +117,15 @@ type (
 		err     error
 	}
 
+	// looked says whether a member is gone, a connection to which has ended; and why it
+	// is not suspect nevertheless.
+	looked struct {
+		*bridge
+		member messages.Member
+		gone   bool
+		err    error
+	}
+
 	// saidGoodbye says that the pool has been left.
 	saidGoodbye struct {
 		*bridge
@@ -334,10 +343,6 @@ func (b *bridge) setTags(s *serf.Serf, tags map[string]string) {
 }
 
 // goodbye leaves the pool within budget and stays up until the others know.
-//
-// Serf says goodbye by a handful of packets, any of which can be lost, or go to a
-// member that has failed. So a sync with a few of the others follows, and what these
-// know they pass on.
 func (b *bridge) goodbye(lib *library, others []messages.Member, stay, budget time.Duration) {
 	go func() {
 		deadline := time.After(budget)
@@ -353,26 +358,39 @@ func (b *bridge) goodbye(lib *library, others []messages.Member, stay, budget ti
 			b.tell(&saidGoodbye{b, "", fmt.Errorf("the goodbye was not on its way within %s; the others may see this agent as failed", budget)})
 			return
 		}
-		synced := make(chan struct{})
-		go func() {
-			lib.serf.Memberlist().Join(someAddresses(others)) //nolint:errcheck // to be sure, no more
-			close(synced)
-		}()
-		until := time.After(stay)
-		for until != nil || synced != nil {
-			select {
-			case <-until:
-				until = nil
-			case <-synced:
-				synced = nil
-			case <-deadline:
-				until, synced = nil, nil
-			case <-b.stop:
-				until, synced = nil, nil
-			}
-		}
+		b.linger(lib, others, stay, deadline)
 		b.tell(&saidGoodbye{b, goodbyeNote(len(others)), nil})
 	}()
+}
+
+// linger stays up until the others know of the goodbye.
+//
+// Serf says goodbye by a handful of packets, any of which can be lost, or go to a
+// member that has failed. So a sync with a few of the others follows, and what these
+// know they pass on.
+func (b *bridge) linger(lib *library, others []messages.Member, stay time.Duration, deadline <-chan time.Time) {
+	peers := someAddresses(others)
+	synced := make(chan bool, len(peers))
+	for _, peer := range peers {
+		go func() {
+			n, _ := lib.serf.Memberlist().Join([]string{peer}) // one of several, to be sure
+			synced <- n > 0
+		}()
+	}
+	f := farewell{waiting: len(peers), everybody: len(peers) == len(others)}
+	stayed := time.After(stay)
+	for !f.over() {
+		select {
+		case ok := <-synced:
+			f.hear(ok)
+		case <-stayed:
+			f.stayed = true
+		case <-deadline:
+			return
+		case <-b.stop:
+			return
+		}
+	}
 }
 
 // leave is serf.Leave, out of the way of syncs.

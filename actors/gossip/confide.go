@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"bytes"
-	"compress/lzw"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -77,7 +76,11 @@ func readSync(keys *memberlist.Keyring, sync []byte) ([]nodeState, error) {
 		return nil, err
 	}
 	if len(plain) > 0 && plain[0] == compressMsg {
-		if plain, err = unpack(plain[1:]); err != nil {
+		unpacked, err := decompress(plain[1:])
+		if err != nil {
+			return nil, err
+		}
+		if plain, err = io.ReadAll(unpacked); err != nil {
 			return nil, err
 		}
 	}
@@ -98,17 +101,6 @@ func readSync(keys *memberlist.Keyring, sync []byte) ([]nodeState, error) {
 		nodes = append(nodes, n)
 	}
 	return nodes, nil
-}
-
-func unpack(packed []byte) ([]byte, error) {
-	var c struct {
-		Algo uint8
-		Buf  []byte
-	}
-	if err := codec.NewDecoderBytes(packed, &codec.MsgpackHandle{}).Decode(&c); err != nil {
-		return nil, err
-	}
-	return io.ReadAll(lzw.NewReader(bytes.NewReader(c.Buf), lzw.LSB, 8))
 }
 
 // seal returns a message as it goes over a stream, encrypted when there are keys: the

@@ -4,6 +4,7 @@
 //
 //	http, rpc ──JoinPool, ForceLeave, ChangeKeyring──▶ gossip ◀──Serf──▶ other agents
 //	leave ──LeavePool──▶ gossip ──StepDone──▶ leave
+//	connections to servers ──ConnectionLost──▶ gossip
 //	gossip ──MembersChanged──▶ raft, leader, serverrpc
 //	gossip ──UserEventReceived──▶ event
 //
@@ -169,6 +170,8 @@ func (a *gossipActor) handle(ctx actor.Context, msg any) {
 		a.fireUserEvent(msg)
 	case *messages.SetTags:
 		a.setTags(msg)
+	case *messages.ConnectionLost:
+		a.connectionLost(msg)
 	case *messages.LeavePool:
 		a.leave(ctx, msg)
 	default:
@@ -197,6 +200,8 @@ func (a *gossipActor) heard(ctx actor.Context, msg any) {
 		a.bridge.took()
 	case *inquired:
 		a.inquired(msg)
+	case *looked:
+		a.looked(msg)
 	case *saidGoodbye:
 		a.saidGoodbye(ctx, msg)
 	case *due:

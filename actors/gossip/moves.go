@@ -155,20 +155,29 @@ func (l *library) relocate(c claim) error {
 }
 
 func (l *library) tryRelocate(c claim) error {
-	now, err := l.wire.confide(l.list.Keyring, nil)
+	now, err := l.stateOf(c.known.Name)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(now, func(n nodeState) bool { return n.Name == c.known.Name })
-	if i < 0 {
-		return errors.New("it is not known any more")
-	}
-	words := c.relocation(now[i])
+	words := c.relocation(now)
 	if words == nil {
 		return errors.New("it is known elsewhere by now")
 	}
 	_, err = l.wire.confide(l.list.Keyring, words)
 	return err
+}
+
+// stateOf returns what memberlist has of a member.
+func (l *library) stateOf(name string) (nodeState, error) {
+	now, err := l.wire.confide(l.list.Keyring, nil)
+	if err != nil {
+		return nodeState{}, err
+	}
+	i := slices.IndexFunc(now, func(n nodeState) bool { return n.Name == name })
+	if i < 0 {
+		return nodeState{}, errors.New("it is not known any more")
+	}
+	return now[i], nil
 }
 
 // member returns what Serf has of a member, or the zero Member.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,7 +89,7 @@ func (r *radio) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error
 func (r *radio) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	to := r.other(addr)
 	if to == nil {
-		return nil, errors.New("connection refused")
+		return nil, syscall.ECONNREFUSED
 	}
 	near, far := net.Pipe()
 	select {

@@ -136,6 +136,33 @@ func propagation(others int, interval time.Duration, retransmitMult int) time.Du
 	return min(time.Duration(rounds)*interval, longestPropagation)
 }
 
+// farewell is how far the others know of a goodbye.
+type farewell struct {
+	everybody bool // there is nobody but the members that were synced with
+	waiting   int  // syncs that have not ended
+	told      int  // members that know by a sync
+	stayed    bool // the time of propagation has passed
+}
+
+// hear notes how a sync has ended.
+func (f *farewell) hear(ok bool) {
+	f.waiting--
+	if ok {
+		f.told++
+	}
+}
+
+// over says whether there is nothing to stay for. Who knows passes it on, so one is
+// enough when the time has passed, and a member that does not answer keeps nobody.
+func (f *farewell) over() bool {
+	switch {
+	case f.stayed:
+		return f.told > 0 || f.waiting == 0
+	default:
+		return f.everybody && f.told > 0 && f.waiting == 0
+	}
+}
+
 // A retryPlan says when to try again to join, after attempts that reached nobody.
 //
 // Agents that are started together find each other gone at their first attempt,

@@ -111,6 +111,12 @@ type nodeState struct {
 	Vsn         []uint8
 }
 
+// isAt says whether memberlist has the node where a member is known.
+func (n nodeState) isAt(m messages.Member) bool {
+	at, _ := netip.AddrFromSlice(n.Addr)
+	return at.Unmap() == m.Addr && n.Port == m.Port
+}
+
 // relocation is what memberlist has to hear, in that order, to have the member of a
 // claim where it has moved to: that it has left where it was, by its own word, since
 // then its name is free at once; and that it is alive at the new place. Serf, which has
@@ -124,8 +130,7 @@ type nodeState struct {
 // it, by one that is newer still and says everything as it is. It returns nil when
 // memberlist has the member somewhere else by now.
 func (c claim) relocation(now nodeState) (words []nodeState) {
-	at, _ := netip.AddrFromSlice(now.Addr)
-	if at.Unmap() != c.known.Addr || now.Port != c.known.Port {
+	if !now.isAt(c.known) {
 		return nil
 	}
 	say := func(state memberlist.NodeStateType) {

@@ -304,3 +304,40 @@ func TestPropagation(t *testing.T) {
 		})
 	}
 }
+
+func TestFarewell(t *testing.T) {
+	const told, untold, stayed = "told", "untold", "stayed"
+	tests := []struct {
+		name      string
+		peers     int
+		everybody bool
+		events    []string // it is over after the last of them
+	}{
+		{"two_told", 2, true, []string{told, told}},
+		{"one_of_two_is_dead", 2, true, []string{told, untold}},
+		{"one_of_two_is_silent", 2, true, []string{told, stayed}},
+		{"nobody_reached", 2, true, []string{untold, untold, stayed}},
+		{"nobody_reached_in_time", 2, true, []string{stayed, untold, untold}},
+		{"somebody_reached_late", 2, true, []string{stayed, untold, told}},
+		{"some_of_many", 3, false, []string{told, told, told, stayed}},
+		{"nobody_there", 0, true, []string{stayed}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := farewell{waiting: tt.peers, everybody: tt.everybody}
+			for i, event := range tt.events {
+				if f.over() {
+					t.Fatalf("over before %v", tt.events[i:])
+				}
+				if event == stayed {
+					f.stayed = true
+				} else {
+					f.hear(event == told)
+				}
+			}
+			if !f.over() {
+				t.Error("not over")
+			}
+		})
+	}
+}

@@ -183,14 +183,11 @@ func (s *stream) vet(r io.Reader) error {
 	if err != nil {
 		return torn(err)
 	}
-	var c struct {
-		Algo uint8
-		Buf  []byte
-	}
-	if codec.NewDecoderBytes(packed, &codec.MsgpackHandle{}).Decode(&c) != nil {
+	decompressed, err := decompress(packed)
+	if err != nil {
 		return nil // memberlist says so
 	}
-	unpacked := bufio.NewReader(counted{s, lzw.NewReader(bytes.NewReader(c.Buf), lzw.LSB, 8)})
+	unpacked := bufio.NewReader(counted{s, decompressed})
 	inner, err := unpacked.ReadByte()
 	if err != nil {
 		return nil
@@ -202,6 +199,18 @@ func (s *stream) vet(r io.Reader) error {
 		return err
 	}
 	return nil
+}
+
+// decompress reads what is in a compressed message, which is behind its number.
+func decompress(packed []byte) (io.Reader, error) {
+	var c struct {
+		Algo uint8
+		Buf  []byte
+	}
+	if err := codec.NewDecoderBytes(packed, &codec.MsgpackHandle{}).Decode(&c); err != nil {
+		return nil, err
+	}
+	return lzw.NewReader(bytes.NewReader(c.Buf), lzw.LSB, 8), nil
 }
 
 // vetMessage takes the room that the header of such a message announces, and reads the

@@ -294,6 +294,39 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// TestLost tells of connections that the server has ended, and of none that we have.
+func TestLost(t *testing.T) {
+	lost := make(chan string, 10)
+	ended := make(chan bool, 10)
+	ours := newFake(t, func(a *asked) {
+		echo(a)
+		ended <- true
+	})
+	theirs := newFake(t, echo)
+	idle := newPool(t, func(cfg *Config) {
+		cfg.Lost, cfg.IdleTimeout = func(addr string) { lost <- addr }, time.Millisecond
+	})
+	p := newPool(t, func(cfg *Config) { cfg.Lost = func(addr string) { lost <- addr } })
+	for _, c := range []struct {
+		by *Pool
+		to *fake
+	}{{idle, ours}, {p, ours}, {p, theirs}} {
+		if _, err := get(t.Context(), c.by, c.to.addr(), "k"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, ended) // idle
+	theirs.cut()
+	if addr := within(t, lost); addr != theirs.addr() {
+		t.Errorf("lost %s, want %s", addr, theirs.addr())
+	}
+	p.Close()
+	within(t, ended)
+	if len(lost) > 0 {
+		t.Errorf("lost %s, which we have closed", <-lost)
+	}
+}
+
 // TestDialOnce has many who wait for a connection share the attempt.
 func TestDialOnce(t *testing.T) {
 	f := newFake(t, echo)

@@ -32,6 +32,10 @@ type Config struct {
 	// first byte. It is where TLS comes in. Default: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 
+	// Lost is told, on a goroutine of the pool's, that a connection has ended that the
+	// pool has not closed. Optional.
+	Lost func(address string)
+
 	// Zero means the default.
 	IdleTimeout time.Duration // after which a connection that nobody uses is closed
 	DialTimeout time.Duration // for a connection to be made

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/actor-consul/consul/actors/serverrpc/frame"
@@ -23,6 +24,8 @@ type session struct {
 	mux  *frame.Mux
 	err  error
 
+	ours atomic.Bool // the end, since the connection was whole when it was closed
+
 	// What the lock of the pool protects.
 	users int
 	idle  *time.Timer // runs while there are no users
@@ -39,6 +42,16 @@ func (s *session) dial() {
 	if s.mux, s.err = s.connect(ctx); s.err != nil {
 		s.err = fmt.Errorf("connect to the server at %s: %w", s.address, s.err)
 		s.pool.drop(s)
+		return
+	}
+	go s.watch()
+}
+
+// watch tells of the end of the connection when it is not ours. It ends with it.
+func (s *session) watch() {
+	<-s.mux.Done()
+	if lost := s.pool.cfg.Lost; lost != nil && !s.ours.Load() {
+		lost(s.address)
 	}
 }
 
@@ -101,6 +114,7 @@ func (s *session) stopIdle() {
 func (s *session) close() {
 	<-s.made
 	if s.mux != nil {
+		s.ours.Store(s.mux.Cause() == nil)
 		_ = s.mux.Close()
 	}
 }

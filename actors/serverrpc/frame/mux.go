@@ -127,6 +127,10 @@ func (m *Mux) Ping() error {
 // Broken says whether the connection has ended.
 func (m *Mux) Broken() bool { return m.over.Load() || m.session.IsClosed() }
 
+// Done returns a channel that is closed when the connection has ended, for whatever
+// reason.
+func (m *Mux) Done() <-chan struct{} { return m.session.CloseChan() }
+
 // Close ends the connection and all of its streams.
 func (m *Mux) Close() error {
 	m.letGo()
