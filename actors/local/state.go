@@ -407,8 +407,9 @@ func confused[T any](in map[string]T, id string) (string, bool) {
 	if _, known := in[id]; known {
 		return "", false
 	}
+	lower := strings.ToLower(id)
 	for other := range in {
-		if strings.EqualFold(other, id) && strings.ToLower(other) == strings.ToLower(id) { //nolint:staticcheck // what folds alike need not be one in lower case
+		if strings.ToLower(other) == lower { // and not by folding, by which other pairs are alike
 			return other, true
 		}
 	}

@@ -155,6 +155,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestConfused(t *testing.T) {
+	tests := []struct {
+		is, id string
+		want   bool
+	}{
+		{"web", "web", false}, // itself
+		{"web", "WEB", true},
+		{"web", "wob", false},
+		{"istanbul", "İstanbul", true}, // alike in lower case, though not by folding
+		{"ς", "σ", false},              // alike by folding only
+		{"k", "\u212a", true},          // the sign of kelvin
+	}
+	for _, tt := range tests {
+		if _, got := confused(map[string]bool{tt.is: true}, tt.id); got != tt.want {
+			t.Errorf("confused %q with %q: %t, want %t", tt.id, tt.is, got, tt.want)
+		}
+	}
+}
+
 func TestUnknownIsToldApart(t *testing.T) {
 	s := made(t)
 	if err := s.make(&messages.DeregisterService{ID: "x"}); !errors.Is(err, messages.ErrUnknownService) {

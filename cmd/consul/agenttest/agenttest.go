@@ -147,8 +147,8 @@ func Launch(t testing.TB, o Options) *Agent {
 		ServerAddr: at(o.Addr, p.Server), LANAddr: at(o.Addr, p.SerfLAN), WANAddr: at(o.Addr, p.SerfWAN),
 		t: t, opts: o, output: &output{},
 	}
-	t.Cleanup(a.bury)
 	a.launch()
+	t.Cleanup(a.bury)
 	return a
 }
 
