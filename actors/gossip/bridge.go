@@ -117,13 +117,13 @@ type (
 		err     error
 	}
 
-	// looked says whether a member is gone, a connection to which has ended; and why it
-	// is not suspect nevertheless.
+	// looked says whether a member is suspect to which a connection has been lost; or
+	// why it is not, although it is gone.
 	looked struct {
 		*bridge
-		member messages.Member
-		gone   bool
-		err    error
+		member  messages.Member
+		suspect bool
+		err     error
 	}
 
 	// saidGoodbye says that the pool has been left.

@@ -92,6 +92,7 @@ func New(cfg Config) actor.Producer {
 			doubts:    doubts{},
 			forced:    forced{},
 			inquiries: inquiries{},
+			looks:     inquiries{},
 		}
 	}
 }
@@ -115,7 +116,8 @@ type gossipActor struct {
 	doubts    doubts
 	doubting  bool // a timer runs for them
 	forced    forced
-	inquiries inquiries
+	inquiries inquiries // about claims that a member has moved
+	looks     inquiries // after members to which a connection was lost
 	goodbyes  []goodbye
 	left      bool
 	farewell  saidGoodbye // when left

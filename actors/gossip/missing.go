@@ -19,30 +19,32 @@ func (a *gossipActor) connectionLost(msg *messages.ConnectionLost) {
 	if a.seat.leaving || a.lib == nil {
 		return
 	}
-	m, known := serverAt(a.cfg.View.Load().Members, msg.Address)
-	if known && m.Name != a.cfg.NodeName && a.inquiries.begin(m.Name, time.Now()) {
-		a.bridge.look(a.lib, m)
+	for _, m := range serversAt(a.cfg.View.Load().Members, msg.Address) {
+		if m.Name != a.cfg.NodeName && a.looks.begin(m.Name, time.Now()) {
+			a.bridge.look(a.lib, m)
+		}
 	}
 }
 
-// serverAt returns the server that is up and has its port 8300 at an address.
-func serverAt(members []messages.Member, address string) (messages.Member, bool) {
+// serversAt returns the servers that are up and say that their port 8300 is at an
+// address. There is more than one when one has taken the place of another.
+func serversAt(members []messages.Member, address string) (at []messages.Member) {
 	for _, m := range members {
 		if s, ok := m.Server(); ok && m.Status == messages.MemberAlive && s.Addr.String() == address {
-			return m, true
+			at = append(at, m)
 		}
 	}
-	return messages.Member{}, false
+	return at
 }
 
 // looked tells of a server that does not run any more. It is no more than suspect: it
 // may be starting again, and then it has the time to say so.
 func (a *gossipActor) looked(msg *looked) {
-	a.inquiries.end(msg.member.Name, time.Now())
+	a.looks.end(msg.member.Name, time.Now())
 	switch who := describe(msg.member); {
 	case msg.err != nil:
 		a.log.Warn(fmt.Sprintf("%s %s does not run any more; the pool has to miss it by itself", a.cfg.title(), who), zap.Error(msg.err))
-	case msg.gone:
+	case msg.suspect:
 		a.log.Info(fmt.Sprintf("%s %s does not run any more, suspecting it", a.cfg.title(), who))
 	}
 }
@@ -50,21 +52,29 @@ func (a *gossipActor) looked(msg *looked) {
 // look finds out whether a member has gone, and if so has memberlist suspect it.
 func (b *bridge) look(lib *library, m messages.Member) {
 	go func() {
-		gone := lib.isGone(m)
-		var err error
-		if gone {
-			err = lib.suspect(m)
+		said := &looked{bridge: b, member: m}
+		if lib.isGone(m) {
+			said.suspect, said.err = lib.suspect(m)
 		}
-		b.tell(&looked{b, m, gone, err})
+		b.tell(said)
 	}()
 }
 
 // isGone says whether no process has the port of a member. That the member is silent is
-// not enough, which a busy one is too: its machine has to say so.
+// not enough, which a busy one is too: its machine, or somebody on the way, has to say
+// so. It takes two pings, as long as a probe of memberlist's, so that who is back by then
+// is suspected by nobody.
 func (l *library) isGone(m messages.Member) bool {
-	if l.ping(m.Name, m.Addr, m.Port) {
-		return false
+	for range silentRounds {
+		if l.ping(m.Name, m.Addr, m.Port) || !l.isRefused(m) {
+			return false
+		}
 	}
+	return true
+}
+
+// isRefused says whether a stream to a member is refused.
+func (l *library) isRefused(m messages.Member) bool {
 	conn, err := l.wire.DialAddressTimeout(memberlist.Address{Addr: address(m), Name: m.Name}, l.list.ProbeTimeout)
 	if err == nil {
 		conn.Close() //nolint:errcheck // nothing was said
@@ -72,13 +82,17 @@ func (l *library) isGone(m messages.Member) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// suspect has memberlist do what it does when a member has not answered its probe.
-func (l *library) suspect(m messages.Member) error {
+// suspect has memberlist do what it does when a member has not answered its probe: begin
+// a suspicion, or confirm one. It does not when memberlist has come to know better.
+func (l *library) suspect(m messages.Member) (said bool, err error) {
 	now, err := l.stateOf(m.Name)
-	if err != nil || now.State != memberlist.StateAlive || !now.isAt(m) {
-		return err // or it has come to know better
+	if err != nil {
+		return false, err
+	}
+	if !now.isAt(m) || now.State != memberlist.StateAlive && now.State != memberlist.StateSuspect {
+		return false, nil
 	}
 	now.State = memberlist.StateSuspect
 	_, err = l.wire.confide(l.list.Keyring, []nodeState{now})
-	return err
+	return true, err
 }

@@ -138,9 +138,10 @@ func propagation(others int, interval time.Duration, retransmitMult int) time.Du
 
 // farewell is how far the others know of a goodbye.
 type farewell struct {
-	everybody bool // there is nobody but the members that were synced with
+	everybody bool // there is nobody but the members that are synced with
 	waiting   int  // syncs that have not ended
-	told      int  // members that know by a sync
+	told      int  // syncs that have succeeded
+	untold    int  // and that have not
 	stayed    bool // the time of propagation has passed
 }
 
@@ -149,18 +150,19 @@ func (f *farewell) hear(ok bool) {
 	f.waiting--
 	if ok {
 		f.told++
+	} else {
+		f.untold++
 	}
 }
 
-// over says whether there is nothing to stay for. Who knows passes it on, so one is
-// enough when the time has passed, and a member that does not answer keeps nobody.
+// over says whether there is nothing more to stay for: all know by a sync; or the time
+// has passed in which they hear of it from each other, and one knows for certain, or
+// none can be reached.
 func (f *farewell) over() bool {
-	switch {
-	case f.stayed:
+	if f.stayed {
 		return f.told > 0 || f.waiting == 0
-	default:
-		return f.everybody && f.told > 0 && f.waiting == 0
 	}
+	return f.everybody && f.waiting == 0 && f.untold == 0
 }
 
 // A retryPlan says when to try again to join, after attempts that reached nobody.

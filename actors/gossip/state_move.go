@@ -46,7 +46,9 @@ func (c claim) isMove(self string) bool {
 }
 
 // inquiries are the members about which there is an inquiry, and those about which there
-// was one a moment ago: until then there is no other.
+// was one a moment ago. There is no other about them until that is over, and none about
+// anybody else while there are too many: what it would have found out is found out later,
+// by memberlist.
 type inquiries map[string]time.Time
 
 // begin says whether there is to be an inquiry about the member now.

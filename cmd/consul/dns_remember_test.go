@@ -65,6 +65,7 @@ func TestMaxStale(t *testing.T) {
 	client.Await("know the server", says("NOERROR"))
 	server.Kill()
 	client.Await("answer no more", says("SERVFAIL"))
+	client.AwaitOutput(`agent "server" .* does not run any more, suspecting it`) // since its connection to it has ended
 	server.Restart()
 	server.AwaitLeader()
 	client.Await("answer again", says("NOERROR"))

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/actor-consul/consul/actors/serverrpc/frame"
 	"github.com/actor-consul/consul/messages/wire"
 )
@@ -297,6 +299,14 @@ func TestReconnect(t *testing.T) {
 // TestLost tells of connections that the server has ended, and of none that we have.
 func TestLost(t *testing.T) {
 	lost := make(chan string, 10)
+	t.Cleanup(func() { // when all connections have ended
+		if err := goleak.Find(); err != nil {
+			t.Error(err)
+		}
+		if len(lost) > 0 {
+			t.Errorf("lost %s, which we have closed", <-lost)
+		}
+	})
 	ended := make(chan bool, 10)
 	ours := newFake(t, func(a *asked) {
 		echo(a)
@@ -315,15 +325,10 @@ func TestLost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, ended) // idle
+	within(t, ended) // what was idle
 	theirs.cut()
 	if addr := within(t, lost); addr != theirs.addr() {
 		t.Errorf("lost %s, want %s", addr, theirs.addr())
-	}
-	p.Close()
-	within(t, ended)
-	if len(lost) > 0 {
-		t.Errorf("lost %s, which we have closed", <-lost)
 	}
 }
 

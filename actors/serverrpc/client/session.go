@@ -114,7 +114,9 @@ func (s *session) stopIdle() {
 func (s *session) close() {
 	<-s.made
 	if s.mux != nil {
-		s.ours.Store(s.mux.Cause() == nil)
+		if s.mux.Cause() == nil {
+			s.ours.Store(true)
+		}
 		_ = s.mux.Close()
 	}
 }
