@@ -46,8 +46,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type scan struct {
 	good    int64 // where the last batch ends whose checksum is right
 	entries int   // how many entries are in the batches up to there
-	rest    bool  // there is more behind good than zeros
-	later   bool  // and in it a batch whose checksum is right: good is not the end
+	index   int64 // where the index is in that batch, behind which nothing is written; or 0
+	end     int64 // where the last byte is that is not zero; good when there is none behind it
+	later   bool  // a batch is behind good whose checksum is right: good is not the end
 }
 
 // scanSegment reads the size bytes of a segment file.
@@ -56,21 +57,19 @@ func scanSegment(file io.ReaderAt, size int64) (scan, error) {
 	if err != nil {
 		return s, err
 	}
-	tail, err := nonzeroTail(file, s.good, size)
-	if err != nil {
+	if s.end, err = nonzeroTail(file, s.good, size); err != nil || !s.rest() {
 		return s, err
 	}
-	s.rest = tail > s.good
-	if !s.rest {
-		return s, nil
-	}
-	behind := make([]byte, tail-s.good)
+	behind := make([]byte, s.end-s.good)
 	if _, err := file.ReadAt(behind, s.good); err != nil {
 		return s, err
 	}
 	s.later = hasBatch(behind)
 	return s, nil
 }
+
+// rest says whether there is something behind the last batch that is whole.
+func (s scan) rest() bool { return s.end > s.good }
 
 // scanBatches goes from batch to batch for as long as their checksums are right.
 func scanBatches(r *bufio.Reader) (scan, error) {
@@ -79,7 +78,7 @@ func scanBatches(r *bufio.Reader) (scan, error) {
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return s, ignoreEOF(err)
 	}
-	at, entries := int64(fileHeader), 0
+	at, entries, index := int64(fileHeader), 0, int64(0)
 	crc := crc32.Checksum(head[:], castagnoli)
 	for {
 		frame := head[:frameHeader]
@@ -95,16 +94,18 @@ func scanBatches(r *bufio.Reader) (scan, error) {
 			if err != nil {
 				return s, ignoreEOF(err)
 			}
-			at += frameHeader + n
 			if frame[0] == frameEntry {
 				entries++
+			} else {
+				index = at + frameHeader
 			}
+			at += frameHeader + n
 		case frameCommit:
 			if value != crc {
 				return s, nil
 			}
 			at += frameHeader
-			s.good, s.entries, crc = at, entries, 0
+			s.good, s.entries, s.index, crc = at, entries, index, 0
 		default:
 			return s, nil
 		}
@@ -216,7 +217,7 @@ func (s scan) checkTail(path string, size, full int64) error {
 	switch {
 	case s.later:
 		return &damaged{path, fmt.Sprintf("the checksum is wrong at byte %d, and there are entries behind it", s.good)}
-	case size < full && (s.good > 0 || s.rest):
+	case size < full && (s.good > 0 || s.rest()):
 		return &damaged{path, fmt.Sprintf("it was cut off at byte %d", size)}
 	}
 	return nil

@@ -50,11 +50,7 @@ func openDisk(dir string, cfg Config) (*disk, error) {
 		return nil, err
 	}
 	d := &disk{dir: dir, files: cfg.files, meta: meta, open: func(verify bool) (*wal.WAL, error) {
-		return wal.Open(dir,
-			wal.WithMetaStore(meta),
-			wal.WithSegmentFiler(newFiler(dir, cfg, meta, verify)),
-			wal.WithSegmentSize(cfg.SegmentSize),
-			wal.WithLogger(cfg.Library.Named("wal")))
+		return openLog(dir, cfg, meta, verify)
 	}}
 	whole := false
 	defer func() {
@@ -72,6 +68,25 @@ func openDisk(dir string, cfg Config) (*disk, error) {
 	}
 	whole = true
 	return d, nil
+}
+
+// openLog has raft-wal open the log.
+func openLog(dir string, cfg Config, meta *metadb.BoltMetaDB, verify bool) (*wal.WAL, error) {
+	open := func() (*wal.WAL, error) {
+		return wal.Open(dir,
+			wal.WithMetaStore(meta),
+			wal.WithSegmentFiler(newFiler(dir, cfg, meta, verify)),
+			wal.WithSegmentSize(cfg.SegmentSize),
+			wal.WithLogger(cfg.Library.Named("wal")))
+	}
+	log, err := open()
+	if f := (*full)(nil); errors.As(err, &f) {
+		if err := f.next(dir, meta); err != nil {
+			return nil, err
+		}
+		return open()
+	}
+	return log, err
 }
 
 // checkLast compares the end of the log with the votes: raft notes a term before it

@@ -1,10 +1,12 @@
 package raft
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +16,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	walfs "github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
 	"go.uber.org/zap"
 
@@ -175,6 +179,87 @@ func TestDiskRotatesWithoutRoom(t *testing.T) {
 	d = openFaulty(t, dir, files)
 	has(t, d, last+50)
 	_ = d.Close()
+}
+
+// TestDiskKilledBetweenFiles has an agent killed when it has written a file of the log to
+// its end and not yet noted that, and at each point before, while it writes the end. The
+// last entry is lost when it was not written whole, since nobody was told that it is.
+func TestDiskKilledBetweenFiles(t *testing.T) {
+	dir, name, last := fullSegment(t)
+	file, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scan := func() scan {
+		s, err := scanSegment(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	whole := scan()
+	file[whole.good-1]++ // the checksum
+	before := scan()
+	file[whole.good-1]--
+	if uint64(whole.entries) != last || before.good == whole.good || before.later {
+		t.Fatalf("%+v, and without the last batch %+v; want %d entries", whole, before, last)
+	}
+	for end := whole.good; end >= before.good; end -= frameHeader / 2 {
+		clear(file[end:])
+		if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dir, last := copyDir(t, dir), last
+		if end < whole.good {
+			last--
+		}
+		for range 2 { // and once more, with what was written by then
+			d := openFaulty(t, dir, newFaulty())
+			has(t, d, last)
+			if err := d.append(entries(last+1, last+100)); err != nil {
+				t.Fatalf("written to byte %d of %d, append = %v", end, whole.good, err)
+			}
+			last += 100
+			has(t, d, last)
+			_ = d.Close()
+		}
+	}
+}
+
+// fullSegment returns a log whose only file has been written to its end, which is not
+// noted, and how many entries it has.
+func fullSegment(t *testing.T) (dir, file string, entry uint64) {
+	t.Helper()
+	was, dir := t.TempDir(), t.TempDir()
+	d := openFaulty(t, was, newFaulty())
+	defer d.Close() //nolint:errcheck // a test's
+	if err := d.SetUint64(keyCurrentTerm, 1); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, was, dir, metadb.FileName)
+	state, err := d.meta.Load(was)
+	for next := uint64(1); err == nil && len(state.Segments) == 1; next++ {
+		if err = d.append(entries(next, next)); err == nil {
+			state, err = d.meta.Load(was)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = segment.FileName(state.Segments[0])
+	copyFile(t, was, dir, file)
+	return dir, file, state.Segments[0].MaxIndex
+}
+
+func copyFile(t *testing.T, from, to, name string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(from, name))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, name), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestDiskCutsAndRestarts cuts off the end of the log, which raft-wal cannot read

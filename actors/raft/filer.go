@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// filer opens the files of the log for raft-wal, and mends three of its ways.
+// filer opens the files of the log for raft-wal, and mends four of its ways.
 //
 // It checks each file first, as damage.go says. And it opens a file that was
 // sealed before it was full: raft-wal v0.4.0 notes no index for a file whose last
@@ -23,6 +24,12 @@ import (
 // And it notes which file it has made last. The file that is written to may be
 // missing, since the agent was killed before it was made; raft-wal then makes it, and
 // would do the same for one that somebody has removed, with all that was in it.
+//
+// And it sees to it that the file that is written to can be. When the agent was killed
+// just after such a file had been written to its end, or while it was, raft-wal finds the
+// index there, takes it for full, and goes on with no other: nothing can be written any
+// more. So a file that is full is told to be, and what is left behind of a write that was
+// cut off is wiped.
 type filer struct {
 	types.SegmentFiler
 	dir    string
@@ -117,7 +124,7 @@ func (f *filer) RecoverTail(info types.SegmentInfo) (types.SegmentWriter, error)
 	if err := s.checkTail(path, size, int64(info.SizeLimit)); f.verify && err != nil {
 		return nil, err
 	}
-	if size < int64(info.SizeLimit) && s.good == 0 && !s.rest {
+	if size < int64(info.SizeLimit) && s.good == 0 && !s.rest() {
 		if made {
 			return nil, &damaged{path, fmt.Sprintf("it was cut off at byte %d", size)}
 		}
@@ -127,6 +134,15 @@ func (f *filer) RecoverTail(info types.SegmentInfo) (types.SegmentWriter, error)
 			return nil, err
 		}
 		return nil, fmt.Errorf("%s is made anew: %w", path, fs.ErrNotExist)
+	}
+	switch {
+	case s.later: // it is mended after a failed write, not verified
+	case s.index > 0:
+		return nil, &full{info, s}
+	case s.rest():
+		if err := f.wipe(info, s); err != nil {
+			return nil, err
+		}
 	}
 	w, err := f.SegmentFiler.RecoverTail(info)
 	if err != nil {
@@ -156,4 +172,46 @@ func (f *filer) scan(info types.SegmentInfo) (path string, s scan, size int64, e
 		return path, s, 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	return path, s, stat.Size(), nil
+}
+
+// wipe has zeros follow the last batch that is whole, as in a new file.
+func (f *filer) wipe(info types.SegmentInfo, s scan) error {
+	file, err := f.files.OpenWriter(f.dir, segment.FileName(info))
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(make([]byte, s.end-s.good), s.good)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// full is the error for a file that is to be written to and has been to its end.
+type full struct {
+	info types.SegmentInfo
+	scan scan
+}
+
+func (f *full) Error() string { return segment.FileName(f.info) + " is full" }
+
+// next notes that the file is full, and which comes after it, as raft-wal does when it
+// has written one to its end.
+func (f *full) next(dir string, meta *metadb.BoltMetaDB) error {
+	state, err := meta.Load(dir)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	tail := &state.Segments[len(state.Segments)-1]
+	tail.MaxIndex = tail.BaseIndex + uint64(f.scan.entries) - 1
+	tail.IndexStart, tail.SealTime = uint64(f.scan.index), now
+	after := types.SegmentInfo{
+		ID:         state.NextSegmentID,
+		BaseIndex:  tail.MaxIndex + 1,
+		MinIndex:   tail.MaxIndex + 1,
+		SizeLimit:  tail.SizeLimit,
+		Codec:      tail.Codec,
+		CreateTime: now,
+	}
+	state.Segments = append(state.Segments, after)
+	state.NextSegmentID++
+	return meta.CommitState(state)
 }
