@@ -114,7 +114,7 @@ func (s *session) stopIdle() {
 func (s *session) close() {
 	<-s.made
 	if s.mux != nil {
-		if s.mux.Cause() == nil {
+		if s.mux.Cause() == nil { // it has one once it is closed, whoever did that
 			s.ours.Store(true)
 		}
 		_ = s.mux.Close()
