@@ -95,6 +95,7 @@ func New(cfg Config) actor.Producer {
 			log:     cfg.Logger.Named("consul"),
 			self:    self{name: cfg.NodeName, datacenter: cfg.Datacenter},
 			servers: map[string]messages.Server{},
+			told:    map[string]string{},
 		}
 	}
 }
@@ -108,6 +109,7 @@ type leaderActor struct {
 
 	reign   *reign                     // nil while this server does not lead
 	servers map[string]messages.Server // that are up, by name and datacenter
+	told    map[string]string          // members whose names are taken, and by whom
 	again   bool                       // something came in while the writer was busy
 	timer   *time.Timer
 	reports *time.Timer // nil before the first
@@ -355,11 +357,16 @@ func (a *leaderActor) changes() []*change {
 		return e
 	}
 	var all []*change
+	alive := living(pool.Members)
 	for _, m := range pool.Members {
 		if m.Tags["dc"] != a.cfg.Datacenter {
 			continue
 		}
 		known := stored(m.Name)
+		if other, ok := namesake(m, known, alive); ok {
+			a.tellNamesakes(m, other)
+			continue
+		}
 		if c := a.self.impostor(m, known); c != nil {
 			all, known = append(all, c), entry{}
 		}
@@ -368,6 +375,16 @@ func (a *leaderActor) changes() []*change {
 		}
 	}
 	return append(all, a.self.strays(pool.Members, catalog.MonitoredNodes(), stored, a.reign.absent, time.Now())...)
+}
+
+// tellNamesakes says once that a member has to have another name.
+func (a *leaderActor) tellNamesakes(m messages.Member, other string) {
+	if a.told[m.Name] == other {
+		return
+	}
+	a.told[m.Name] = other
+	a.log.Error(fmt.Sprintf("member '%s' (%s) is not in the catalog, which does not tell its name from that of member '%s'; give it another one",
+		m.Name, m.Tags["id"], other))
 }
 
 func (a *leaderActor) written(ctx actor.Context, msg *written) {

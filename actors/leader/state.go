@@ -66,9 +66,31 @@ func (s self) impostor(m messages.Member, has entry) *change {
 	}
 }
 
+// living returns the names of the members that are alive, by the IDs of their nodes.
+func living(members []messages.Member) map[string]string {
+	names := make(map[string]string, len(members))
+	for _, m := range members {
+		if id := m.Tags["id"]; m.Status == messages.MemberAlive && id != "" {
+			names[strings.ToLower(id)] = m.Name
+		}
+	}
+	return names
+}
+
+// namesake returns the member whose node the catalog has under the name of m, when that
+// is another one and alive: to gossip, names that differ in case only are two, and to the
+// catalog they are one. Whoever has it keeps it.
+func namesake(m messages.Member, has entry, alive map[string]string) (name string, ok bool) {
+	if has.node == nil || has.node.ID == "" || strings.EqualFold(has.node.ID, m.Tags["id"]) {
+		return "", false
+	}
+	name, ok = alive[strings.ToLower(has.node.ID)]
+	return name, ok && strings.EqualFold(name, m.Name)
+}
+
 func (s self) alive(m messages.Member, has entry) *change {
 	service := s.service(m)
-	want := s.registration(m, service, wire.HealthPassing, wire.SerfCheckAliveOutput)
+	want := s.registration(m, service)
 	if has.node != nil &&
 		has.serf != nil && has.serf.Status == wire.HealthPassing && has.serf.Output == wire.SerfCheckAliveOutput &&
 		(service == nil || sameService(has.consul, service)) {
@@ -77,13 +99,29 @@ func (s self) alive(m messages.Member, has entry) *change {
 	return &change{register: want, news: "member '" + m.Name + "' joined, marking health alive"}
 }
 
+// failed marks the node of a member that has failed. One that is not there stays so: it
+// may be that its agent goes on under another name, and who writes a node by its ID
+// renames it.
 func (s self) failed(m messages.Member, has entry) *change {
-	if has.node != nil && has.serf != nil && has.serf.Status == wire.HealthCritical {
+	if has.node == nil || has.serf != nil && has.serf.Status == wire.HealthCritical {
 		return nil
 	}
 	return &change{
-		register: s.registration(m, nil, wire.HealthCritical, wire.SerfCheckFailedOutput),
+		register: s.critical(has.node),
 		news:     "member '" + m.Name + "' failed, marking health critical",
+	}
+}
+
+// critical is the write that marks a node as one that does not answer, and changes
+// nothing else of it.
+func (s self) critical(node *wire.Node) *wire.RegisterRequest {
+	return &wire.RegisterRequest{
+		Datacenter:     s.datacenter,
+		Node:           node.Node,
+		ID:             node.ID,
+		Address:        node.Address,
+		Check:          serfHealth(node.Node, wire.HealthCritical, wire.SerfCheckFailedOutput),
+		SkipNodeUpdate: true,
 	}
 }
 
@@ -97,14 +135,14 @@ func (s self) left(m messages.Member, has entry) *change {
 	}
 }
 
-func (s self) registration(m messages.Member, service *wire.NodeService, status, output string) *wire.RegisterRequest {
+func (s self) registration(m messages.Member, service *wire.NodeService) *wire.RegisterRequest {
 	return &wire.RegisterRequest{
 		Datacenter: s.datacenter,
 		Node:       m.Name,
 		ID:         m.Tags["id"],
 		Address:    m.Addr.String(),
 		Service:    service,
-		Check:      serfHealth(m.Name, status, output),
+		Check:      serfHealth(m.Name, wire.HealthPassing, wire.SerfCheckAliveOutput),
 		// What a node that is there already says of itself, its addresses and
 		// metadata, it writes itself, also when it has moved. What was read of it here
 		// may be older than what it has just written.

@@ -49,14 +49,10 @@ func (a *absence) back(node string) {
 // strays returns the writes for nodes that the catalog has by their membership,
 // and that the pool does not know. stored returns what the catalog has of one.
 func (s self) strays(members []messages.Member, monitored []string, stored func(node string) entry, absent *absence, now time.Time) []*change {
-	known := make(map[string]bool, len(members))
-	alive := make(map[string]string, len(members)) // names by ID
+	known, alive := make(map[string]bool, len(members)), living(members)
 	for _, m := range members {
 		known[m.Name] = true
 		absent.back(m.Name)
-		if m.Status == messages.MemberAlive && m.Tags["id"] != "" {
-			alive[strings.ToLower(m.Tags["id"])] = m.Name
-		}
 	}
 	var all []*change
 	for _, node := range monitored {
@@ -88,11 +84,5 @@ func (s self) stray(node string, has entry, alive map[string]string, over bool) 
 	case has.serf.Status == wire.HealthCritical:
 		return nil
 	}
-	check := serfHealth(node, wire.HealthCritical, wire.SerfCheckFailedOutput)
-	return &change{
-		register: &wire.RegisterRequest{
-			Datacenter: s.datacenter, Node: node, ID: has.node.ID, Address: has.node.Address, Check: check, SkipNodeUpdate: true,
-		},
-		news: "member '" + node + "' is not in the pool, marking health critical",
-	}
+	return &change{register: s.critical(has.node), news: "member '" + node + "' is not in the pool, marking health critical"}
 }

@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		{name: "server_on_another_port", member: server("s2", messages.MemberAlive), has: otherPort, want: "register passing"},
 		{name: "failed", member: dead, has: stored(alive, wire.HealthPassing), want: "register critical"},
 		{name: "failed_and_known_to_be", member: dead, has: stored(dead, wire.HealthCritical)},
-		{name: "failed_before_it_was_known", member: dead, want: "register critical"},
+		{name: "failed_and_not_there", member: dead},
 		{name: "left", member: client("n", messages.MemberLeft), has: stored(alive, wire.HealthPassing), want: "deregister"},
 		{name: "left_and_gone", member: client("n", messages.MemberLeft)},
 		{name: "leaving_is_no_news_yet", member: client("n", messages.MemberLeaving), has: stored(alive, wire.HealthPassing)},
@@ -114,6 +114,53 @@ func TestImpostor(t *testing.T) {
 				t.Errorf("impostor = %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestNamesake(t *testing.T) {
+	member := func(name, id string, status messages.MemberStatus) messages.Member {
+		m := client(name, status)
+		m.Tags = map[string]string{"role": "node", "dc": "dc1", "id": id}
+		return m
+	}
+	first, second := member("WEB", "id-1", messages.MemberAlive), member("web", "id-2", messages.MemberAlive)
+	alive := living([]messages.Member{first, second, member("n", "id-3", messages.MemberAlive)})
+	has := func(id string) entry {
+		e := stored(client("web", messages.MemberAlive), wire.HealthPassing)
+		e.node.ID = id
+		return e
+	}
+	tests := []struct {
+		name   string
+		member messages.Member
+		has    entry
+		want   string
+	}{
+		{name: "holds_its_name", member: first, has: has("ID-1")},
+		{name: "held_by_another", member: second, has: has("ID-1"), want: "WEB"},
+		{name: "held_by_another_and_has_failed", member: member("web", "id-2", messages.MemberFailed), has: has("ID-1"), want: "WEB"},
+		{name: "held_by_nobody_there", member: second, has: has("id-old")},
+		{name: "held_by_one_of_another_name", member: second, has: has("id-3")},
+		{name: "nobody", member: second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, ok := namesake(tt.member, tt.has, alive); ok != (tt.want != "") || ok && got != tt.want {
+				t.Errorf("namesake = %q, %t, want %q", got, ok, tt.want)
+			}
+		})
+	}
+}
+
+// TestFailedWritesNothingElse: the member may know less of the node than the catalog, and
+// may be what another node was called before.
+func TestFailedWritesNothingElse(t *testing.T) {
+	m := client("n", messages.MemberFailed)
+	has := stored(client("n", messages.MemberAlive), wire.HealthPassing)
+	has.node = &wire.Node{Node: "N", ID: "other", Address: "127.0.0.9"}
+	got := us.judge(m, has).register
+	if got.Node != "N" || got.ID != "other" || got.Address != "127.0.0.9" || !got.SkipNodeUpdate || got.Check.Status != wire.HealthCritical {
+		t.Errorf("written as %+v", got)
 	}
 }
 
