@@ -291,11 +291,17 @@ func (p *plot) leave() actor.Producer {
 	return leave.New(cfg)
 }
 
-// objection returns why this server had better not leave, or nil.
-func (p *plot) objection() error {
+// objection returns why this server had better not leave, or nil. It may wait.
+func (p *plot) objection(ctx context.Context) error {
 	s := p.raft.Load()
 	if s == nil || s.Peers == nil {
 		return nil
 	}
-	return raft.Objection(s.Peers(), p.lan.Load(), p.cfg.Node.ID)
+	return raft.Departure{
+		Self:   p.cfg.Node.ID,
+		Peers:  s.Peers(),
+		Leader: s.LeaderAddr,
+		Pool:   p.lan.Load(),
+		Ping:   p.pool.Ping,
+	}.Objection(ctx)
 }

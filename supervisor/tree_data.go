@@ -82,6 +82,7 @@ func (p *plot) raftNode() actor.Producer {
 		Dial:              p.dialer.Raft,
 		AskPeers:          p.pool.AskPeers,
 		AskLog:            p.askLog,
+		Ping:              p.pool.Ping,
 		RemoveSelf:        p.removeSelf,
 	})
 }

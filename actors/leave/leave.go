@@ -14,6 +14,7 @@
 package leave
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -38,8 +39,9 @@ type Config struct {
 	Owners map[string]ask.Address // required: where each step's owner is reached
 
 	// Objection returns why this agent had better not leave, or nil. Who asks for a
-	// leave is refused with it, unless they insist. Optional.
-	Objection func() error
+	// leave is refused with it, unless they insist. It may wait, and its context ends
+	// with the actor. Optional.
+	Objection func(context.Context) error
 }
 
 // New returns the producer of a leave actor.
@@ -54,7 +56,11 @@ type leaveActor struct {
 	cfg Config
 	log *zap.Logger
 
-	progress *progress // nil while no leave is under way
+	ctx  context.Context // ends with the actor
+	stop context.CancelFunc
+
+	asked    []*messages.BeginLeave // wait for the objection, or that there is none
+	progress *progress              // nil while no leave is under way
 	force    bool
 	watchers []chan messages.LeaveProgress
 	unheard  int // watchers that have not heard the end
@@ -65,6 +71,8 @@ var _ actor.Actor = (*leaveActor)(nil)
 
 // What the actor tells itself.
 type (
+	considered struct{ objection error }
+
 	overdue struct{ step messages.StepID } // the budget of a step is used up
 	heard   struct{}                       // a watcher has passed on the last line
 	deaf    struct{}                       // the watchers have had their time
@@ -74,9 +82,12 @@ type (
 func (a *leaveActor) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
+		a.ctx, a.stop = context.WithCancel(context.Background())
 		ctx.Request(ctx.Parent(), &messages.Ready{})
 	case *messages.BeginLeave:
 		a.begin(ctx, msg)
+	case *considered:
+		a.considered(ctx, msg.objection)
 	case *messages.StepDone:
 		a.stepDone(ctx, msg)
 	case *overdue:
@@ -86,6 +97,8 @@ func (a *leaveActor) Receive(ctx actor.Context) {
 	case *deaf:
 		a.end(ctx)
 	case *actor.Stopping, *actor.Restarting:
+		a.stop()
+		a.considered(ctx, messages.ErrUnavailable)
 		a.disarm()
 		a.closeWatchers()
 	case *actor.Stopped, *actor.DeadLetterResponse: // an owner that is gone is overdue
@@ -94,14 +107,36 @@ func (a *leaveActor) Receive(ctx actor.Context) {
 	}
 }
 
-// begin starts the plan, or lets one more watch it.
+// begin leaves, once nothing speaks against it or nobody would listen.
 func (a *leaveActor) begin(ctx actor.Context, msg *messages.BeginLeave) {
-	first := a.progress == nil
-	if err := a.objection(); first && err != nil && !msg.Force && !msg.Signal {
-		a.log.Warn("not leaving", zap.Error(err))
-		msg.Refuse(err)
+	if a.progress != nil || msg.Force || msg.Signal || a.cfg.Objection == nil {
+		a.leave(ctx, msg)
 		return
 	}
+	if a.asked = append(a.asked, msg); len(a.asked) > 1 {
+		return
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	go func() { root.Send(self, &considered{a.cfg.Objection(a.ctx)}) }()
+}
+
+// considered answers those who have waited. Somebody may have insisted meanwhile.
+func (a *leaveActor) considered(ctx actor.Context, objection error) {
+	asked := a.asked
+	a.asked = nil
+	for _, msg := range asked {
+		if a.progress == nil && objection != nil {
+			a.log.Warn("not leaving", zap.Error(objection))
+			msg.Refuse(objection)
+			continue
+		}
+		a.leave(ctx, msg)
+	}
+}
+
+// leave starts the plan, or lets one more watch it.
+func (a *leaveActor) leave(ctx actor.Context, msg *messages.BeginLeave) {
+	first := a.progress == nil
 	if first {
 		a.progress = newProgress(a.cfg.Plan)
 		a.force = msg.Force
@@ -114,13 +149,6 @@ func (a *leaveActor) begin(ctx actor.Context, msg *messages.BeginLeave) {
 		ctx.Request(ctx.Parent(), &messages.LeaveStarted{Begin: *msg.Again()})
 		a.step(ctx)
 	}
-}
-
-func (a *leaveActor) objection() error {
-	if a.cfg.Objection == nil {
-		return nil
-	}
-	return a.cfg.Objection()
 }
 
 // watch opens a channel with room for the whole plan, and in it what has been

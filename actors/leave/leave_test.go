@@ -1,6 +1,7 @@
 package leave
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -215,7 +216,7 @@ func TestObjection(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				against := errors.New("the quorum")
 				leave, parent := actortest.Parent(t, actortest.System(t), New(Config{
-					Logger: zap.NewNop(), Objection: func() error { return against },
+					Logger: zap.NewNop(), Objection: func(context.Context) error { return against },
 				}), Name)
 				_, err := ask.Do(t.Context(), leave, &tt.begin)
 				if errors.Is(err, against) != tt.err {
@@ -229,6 +230,68 @@ func TestObjection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestObjectionTakesItsTime has a signal come while two others wait for the objection.
+func TestObjectionTakesItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		against, speak := errors.New("the quorum"), make(chan struct{})
+		leave, parent := actortest.Parent(t, actortest.System(t), New(Config{
+			Logger: zap.NewNop(),
+			Objection: func(context.Context) error {
+				<-speak
+				return against
+			},
+		}), Name)
+		answers := make(chan error, 2)
+		for range cap(answers) {
+			go func() {
+				_, err := ask.Do(t.Context(), leave, &messages.BeginLeave{})
+				answers <- err
+			}()
+		}
+		synctest.Wait()
+		if _, err := ask.Do(t.Context(), leave, &messages.BeginLeave{Signal: true}); err != nil {
+			t.Fatal(err)
+		}
+		close(speak)
+		for range cap(answers) {
+			if err := <-answers; err != nil {
+				t.Errorf("refused with %v, although it leaves", err)
+			}
+		}
+		time.Sleep(hearing)
+		synctest.Wait()
+		if !slices.ContainsFunc(parent.Got(), ended) {
+			t.Error("it has not left")
+		}
+	})
+}
+
+// TestStopWhileAsked: nobody waits for an actor that is gone.
+func TestStopWhileAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := actortest.System(t)
+		leave, _ := actortest.Parent(t, sys, New(Config{
+			Logger: zap.NewNop(),
+			Objection: func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		}), Name)
+		answer := make(chan error, 1)
+		go func() {
+			_, err := ask.Do(t.Context(), leave, &messages.BeginLeave{})
+			answer <- err
+		}()
+		synctest.Wait()
+		if err := sys.Root.StopFuture(leave.PID()).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-answer; !errors.Is(err, messages.ErrUnavailable) {
+			t.Errorf("err = %v, want %v", err, messages.ErrUnavailable)
+		}
+	})
 }
 
 func ended(said string) bool { return strings.HasPrefix(said, "LeaveEnded") }

@@ -60,6 +60,10 @@ type Config struct {
 	// it is nil, no other server counts as there.
 	AskLog func(ctx context.Context, address string) (lastTerm, lastIndex uint64, err error)
 
+	// Ping asks another server whether it answers, before this one leaves. It may wait.
+	// When it is nil, the pool's word is enough.
+	Ping func(ctx context.Context, address string) error
+
 	// RemoveSelf asks the leader to take this server out of the peer set. It may
 	// wait. When it is nil, a leaving server stays a peer.
 	RemoveSelf func(ctx context.Context) error

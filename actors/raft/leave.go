@@ -154,17 +154,19 @@ func (a *raftActor) leavePeers(ctx actor.Context, msg *messages.LeavePeers) {
 		reply("this server is not in the peer set", nil)
 	case otherVoters(peers, self) == 0:
 		reply("this is the only voter, so the peer set is kept for when it comes back", nil)
-	case !msg.Force && !keepsQuorum(peers, self, a.poolView()):
-		reply("the peer set is kept, since too few of the servers that remain are alive to agree on anything", nil)
 	case a.standing.leads():
-		a.node.leave(msg.Budget, reply, func(context.Context) error {
+		a.node.leave(msg, a.departure(), reply, func(context.Context) error {
 			return writeError(a.node.raft.RemoveServer(raft.ServerID(self), 0, changeBudget).Error())
 		})
 	case a.cfg.RemoveSelf == nil:
 		reply("this server stays in the peer set, since it cannot ask the leader", nil)
 	default:
-		a.node.leave(msg.Budget, reply, a.cfg.RemoveSelf)
+		a.node.leave(msg, a.departure(), reply, a.cfg.RemoveSelf)
 	}
+}
+
+func (a *raftActor) departure() Departure {
+	return Departure{Self: a.cfg.NodeID, Peers: a.node.peers(), Pool: a.poolView(), Ping: a.cfg.Ping}
 }
 
 func (a *raftActor) poolView() *messages.PoolView {
@@ -174,13 +176,18 @@ func (a *raftActor) poolView() *messages.PoolView {
 	return a.cfg.Pool.Load()
 }
 
-func (n *node) leave(budget time.Duration, reply func(string, error), remove func(context.Context) error) {
+func (n *node) leave(msg *messages.LeavePeers, d Departure, reply func(string, error), remove func(context.Context) error) {
+	budget := msg.Budget
 	if budget <= 0 {
 		budget = defaultBudget
 	}
 	n.running.Go(func() {
 		ctx, cancel := context.WithTimeout(n.stream.done, budget)
 		defer cancel()
+		if !msg.Force && !d.keepsQuorum(ctx) {
+			reply("the peer set is kept, since too few of the servers that remain are alive to agree on anything", nil)
+			return
+		}
 		if err := remove(ctx); err != nil {
 			reply("", fmt.Errorf("leave the peer set: %w", err))
 			return

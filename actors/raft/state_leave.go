@@ -25,23 +25,3 @@ func soleVoter(peers []messages.RaftServer, self string) bool {
 	}
 	return votes
 }
-
-// keepsQuorum reports whether the voters that remain when self has left can still
-// agree: of n that remain, more than half have to be alive. A pool that is not
-// known speaks against nobody.
-func keepsQuorum(peers []messages.RaftServer, self string, pool *messages.PoolView) bool {
-	if pool == nil {
-		return true
-	}
-	remain, alive := 0, 0
-	for _, p := range peers {
-		if !p.Voter || p.ID == self {
-			continue
-		}
-		remain++
-		if _, ok := addressOf(pool, p.ID); ok {
-			alive++
-		}
-	}
-	return alive >= remain/2+1
-}

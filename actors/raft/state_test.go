@@ -268,7 +268,7 @@ func TestQuorumAfterLeaving(t *testing.T) {
 		{"empty", nil, pool("a"), false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := keepsQuorum(tt.peers, "a", tt.pool); got != tt.keeps {
+			if got := (Departure{Self: "a", Peers: tt.peers, Pool: tt.pool}).keepsQuorum(t.Context()); got != tt.keeps {
 				t.Errorf("keepsQuorum = %v, want %v", got, tt.keeps)
 			}
 			if got := soleVoter(tt.peers, "a"); got != tt.sole {

@@ -25,6 +25,7 @@ func TestCluster(t *testing.T) {
 	c := newCluster(t, 31)
 	c.forms()
 	c.leaderLeaves()
+	c.leavingAtOnceIsRefused()
 	dead := c.leaderDies()
 	c.leavingIsRefused(dead)
 }
@@ -103,6 +104,22 @@ func (c *cluster) leaderDies() (dead *agenttest.Agent) {
 	c.tell("writes while the leader is dead", writes(), false)
 	c.verify(remain...)
 	return dead
+}
+
+// leavingAtOnceIsRefused shows that nobody leaves either when one has just died, whom
+// nobody has missed yet.
+func (c *cluster) leavingAtOnceIsRefused() {
+	t := c.t
+	followers := c.others(c.awaitLeader(c.servers...))
+	dead, leaver := followers[0], followers[1]
+	dead.Kill()
+	if _, stderr, status := leaver.Consul("leave"); status != 1 || !strings.Contains(stderr, "quorum") || !strings.Contains(stderr, dead.ServerAddr) {
+		t.Errorf("consul leave: status %d, %q, want 1 and that %s is gone", status, stderr, dead.ServerAddr)
+	}
+	c.writeSome(leaver)
+	dead.Restart()
+	c.awaitVoters(c.servers...)
+	c.verify(c.servers...)
 }
 
 // leavingIsRefused shows that nobody leaves, while one of three is dead, who is not

@@ -47,13 +47,21 @@ func (c *leaveCommand) Run(args []string) int {
 		return 1
 	}
 	defer agent.Close()
+	failed := 0
 	err := agent.Leave(c.force, func(step agentrpc.LeaveRecord) {
 		if step.Done {
 			c.ui.Output(leaveLine(step))
+			if step.Err != "" {
+				failed++
+			}
 		}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return c.refused("leaving", err)
+	case failed > 0 && !c.force:
+		c.ui.Error(fmt.Sprintf("The agent has left, but could not do all that it should have: %d of the steps above failed. See `consul members` and `consul operator raft list-peers` on another agent.", failed))
+		return 1
 	}
 	c.ui.Output("Graceful leave complete")
 	return 0

@@ -208,6 +208,18 @@ func TestAsking(t *testing.T) {
 			asked: &agentrpc.LeaveRequest{Force: true},
 		},
 		{
+			name: "leave_that_goes_wrong", args: []string{"leave"},
+			command: agentrpc.LeaveProgress,
+			answer: answer{stream: []any{
+				&agentrpc.LeaveRecord{Step: "leave the raft peers", Owner: "raft", Done: true, Err: "no leader", Took: 12 * time.Millisecond},
+				&agentrpc.LeaveRecord{End: true},
+			}},
+			stdout: "    12ms  leave the raft peers: failed: no leader\n",
+			stderr: "The agent has left, but could not do all that it should have: 1 of the steps above failed. See `consul members` and `consul operator raft list-peers` on another agent.\n",
+			status: 1,
+			asked:  &agentrpc.LeaveRequest{},
+		},
+		{
 			name: "leave_refused", args: []string{"leave"},
 			command: agentrpc.LeaveProgress,
 			answer:  answer{refusal: "the cluster would lose its quorum"},
