@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -195,9 +196,9 @@ func (p *plot) replica() actor.Producer {
 
 func (p *plot) gossip(pool messages.Pool) actor.Producer {
 	cfg := p.cfg
-	settings, name, view, events := cfg.LAN, cfg.Node.Name, &p.lan, p.at(event.Name)
+	settings, name, view, events, forget := cfg.LAN, cfg.Node.Name, &p.lan, p.at(event.Name), p.forget
 	if pool == messages.WAN {
-		settings, name, view, events = cfg.WAN, cfg.Node.Name+"."+cfg.Node.Datacenter, &p.wan, ask.Address{}
+		settings, name, view, events, forget = cfg.WAN, cfg.Node.Name+"."+cfg.Node.Datacenter, &p.wan, ask.Address{}, nil
 	}
 	return gossip.New(gossip.Config{
 		Logger:                cfg.Logger,
@@ -225,7 +226,24 @@ func (p *plot) gossip(pool messages.Pool) actor.Producer {
 		Subscribers:           p.subscribers(),
 		Events:                events,
 		View:                  view,
+		Forget:                forget,
 	})
+}
+
+// forget takes a node from the catalog that the pool has forgotten, and which is critical
+// for that (actors/leader/state_strays.go).
+func (p *plot) forget(ctx context.Context, node string) (found bool, err error) {
+	args := &wire.NodeSpecificRequest{Datacenter: p.cfg.Node.Datacenter, Node: node}
+	var checks wire.IndexedHealthChecks
+	if err := invoke.Read(ctx, p.invoker, endpoint.NodeChecks, args, &checks); err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(checks.HealthChecks, func(c *wire.HealthCheck) bool {
+		return c.CheckID == wire.SerfCheckID && c.Status == wire.HealthCritical
+	}) {
+		return false, nil
+	}
+	return true, p.deregister(ctx, &wire.DeregisterRequest{Datacenter: p.cfg.Node.Datacenter, Node: node})
 }
 
 func (p *plot) subscribers() []ask.Address {

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -81,6 +82,11 @@ type Config struct {
 	Events      ask.Address   // is told UserEventReceived; the zero value: nobody
 
 	View *messages.Published[messages.PoolView] // required; the actor publishes in it
+
+	// Forget takes a node from the catalog that the catalog has as failed and the pool
+	// does not know, and says whether there was one. It is asked when a node of which
+	// gossip knows nothing is to leave, and may wait. Optional.
+	Forget func(ctx context.Context, node string) (found bool, err error)
 
 	// network opens the sockets; tests have one without any. Nil is memberlist's.
 	network func(*memberlist.NetTransportConfig) (network, error)

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -133,7 +134,7 @@ func (a *gossipActor) forceLeave(ctx actor.Context, msg *messages.ForceLeave) {
 	if a.carried.forceLeave(msg.Node, msg.Prune) {
 		a.refresh(ctx, nil)
 	} else if !known {
-		msg.Refuse(fmt.Errorf("agent: No node found with name '%s'", msg.Node)) // clients match the text
+		await(b, msg, func() (messages.Unit, error) { return messages.Unit{}, a.cfg.forget(msg.Node) })
 		return
 	}
 	a.log.Info(fmt.Sprintf("%s force leaving node %q", a.cfg.title(), msg.Node), zap.Bool("prune", msg.Prune))
@@ -153,6 +154,23 @@ func (a *gossipActor) forceLeave(ctx actor.Context, msg *messages.ForceLeave) {
 		}
 		return messages.Unit{}, s.RemoveFailedNode(msg.Node)
 	})
+}
+
+// forgetPatience is how long it may take to take a node from the catalog.
+const forgetPatience = 10 * time.Second
+
+// forget has a node leave that the pool does not know.
+func (c Config) forget(node string) error {
+	found, err := false, error(nil)
+	if c.Forget != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), forgetPatience)
+		defer cancel()
+		found, err = c.Forget(ctx, node)
+	}
+	if err == nil && !found {
+		err = fmt.Errorf("agent: No node found with name '%s'", node) // clients match the text
+	}
+	return err
 }
 
 // forceAlive takes a member for gone that was up when last heard of. If it is, it
